@@ -1,0 +1,47 @@
+"""Which database the library lives in, and transactions that really are transactions on each of them."""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, transaction
+
+LIBRARY_APPS = frozenset({"books", "jobs"})
+
+
+class LibraryRouter:
+    """Sends books and jobs to the `library` database where one is set; everything else stays in `default`."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return library_alias() if model._meta.app_label in LIBRARY_APPS else "default"
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool:
+        return bool(self.db_for_read(type(one)) == self.db_for_read(type(other)))
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return db == (library_alias() if app_label in LIBRARY_APPS else "default")
+
+
+def library_alias() -> str:
+    """The alias of the database that holds books and jobs."""
+    return "library" if "library" in settings.DATABASES else "default"
+
+
+def is_mongodb() -> bool:
+    """Whether the library's tables are MongoDB collections."""
+    return connections[library_alias()].vendor == "mongodb"
+
+
+def atomic() -> AbstractContextManager[Any]:
+    """A transaction on the library's database; nested calls join the outer one on MongoDB, savepoint on SQL.
+
+    Django's own atomic() silently does nothing on MongoDB, so its backend's must be used there.
+    """
+    alias = library_alias()
+    if not is_mongodb():
+        return transaction.atomic(using=alias)
+    from django_mongodb_backend.transaction import atomic as mongodb_atomic
+
+    return mongodb_atomic(using=alias)  # type: ignore[no-any-return]
