@@ -1,0 +1,27 @@
+"""`GET /api/books/{id}/export/{format}`: a book as a file."""
+
+from django.http import StreamingHttpResponse
+
+from books.downloads import download
+from books.exports import ExportRefused, exporters
+from books.exports.options import ExportQuery
+from books.models import Book
+from sourcebatch.lib.http import ApiError, Caller, FileAnswer, call
+
+FILES = FileAnswer(tuple(dict.fromkeys(one.mime for one in exporters().values())))
+
+
+@call({200: FILES, 404: None}, query=ExportQuery)
+def export_book(caller: Caller, query: ExportQuery, book_id: str, format: str) -> StreamingHttpResponse:
+    """Send a book as a file in one of the export formats.
+
+    Formats are txt, markdown, jsonl, csv, tei, epub, pdf, searchable-pdf, iiif, zip and bagit. Hidden pages are left
+    out. Page images that are not stored here are fetched from their library while the file is sent.
+    """
+    book = Book.objects.filter(pk=book_id).first()
+    if book is None:
+        raise ApiError(404, "There is no book of that id: look at /api/books for those there are.")
+    try:
+        return download(book, format, query.options(fetch=True))
+    except ExportRefused as refused:
+        raise ApiError(404, refused.sentence) from refused

@@ -1,0 +1,32 @@
+"""`manage.py recount`: make the counts kept on books true again."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from tqdm import tqdm
+
+from books.models import Book
+
+COUNTS = ("pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_flagged")
+
+
+class Command(BaseCommand):
+    """Harmless at any time; says which books were wrong."""
+
+    help = "Count pages and texts of every book again, and say where the kept figures were wrong."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--book", default="", metavar="ID", help="this book only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        books = Book.objects.filter(pk=options["book"]) if options["book"] else Book.objects.all()
+        wrong = 0
+        for book in tqdm(books.iterator(), total=books.count(), unit="book", disable=None):
+            before = [getattr(book, name) for name in COUNTS]
+            book.recount()
+            after = [getattr(book, name) for name in COUNTS]
+            if before != after:
+                wrong += 1
+                tqdm.write(f"{book.pk}  {dict(zip(COUNTS, before, strict=True))} -> {after}")
+        self.stdout.write(f"{wrong} books had wrong counts.")

@@ -1,0 +1,195 @@
+"""Search in page texts, titles and authors.
+
+Each current text has a folded copy in `page_search`, written by books.texts together with the text. SQLite finds
+words in it by an FTS5 index that triggers keep in step, PostgreSQL by a GIN index, other databases by looking
+through it. This module and search_query hold all that differs between databases.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from django.db import connections
+from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Value
+
+from books.folding import fold, merged, readable
+from books.models import Book, Kind, PageText, SearchText
+from books.search_query import SearchQuery, Term
+from sourcebatch.lib.db import atomic, is_mongodb, library_alias
+
+CHUNK = 500
+MOST_BOOKS_BY_NAME = 1000
+
+_SQLITE = (
+    "DROP TRIGGER IF EXISTS page_search_added",
+    "DROP TRIGGER IF EXISTS page_search_gone",
+    "DROP TABLE IF EXISTS page_search_words",
+    "DROP TABLE IF EXISTS page_search_numbers",
+    # FTS5 knows rows by numbers, which SQLite changes in tables without a number as their key.
+    "CREATE TABLE page_search_numbers (number INTEGER PRIMARY KEY, text_id TEXT NOT NULL UNIQUE)",
+    # Without content of its own: the folded text is in page_search already.
+    "CREATE VIRTUAL TABLE page_search_words USING fts5(words, content='', "
+    "tokenize=\"unicode61 remove_diacritics 0 categories 'L* N* M*'\")",
+    """CREATE TRIGGER page_search_added AFTER INSERT ON page_search BEGIN
+        INSERT INTO page_search_numbers (text_id) VALUES (new._id);
+        INSERT INTO page_search_words (rowid, words)
+            SELECT number, replace(replace(new.folded, 'v', 'u'), 'j', 'i') FROM page_search_numbers
+            WHERE text_id = new._id;
+    END""",
+    """CREATE TRIGGER page_search_gone AFTER DELETE ON page_search BEGIN
+        INSERT INTO page_search_words (page_search_words, rowid, words)
+            SELECT 'delete', number, replace(replace(old.folded, 'v', 'u'), 'j', 'i') FROM page_search_numbers
+            WHERE text_id = old._id;
+        DELETE FROM page_search_numbers WHERE text_id = old._id;
+    END""",
+)
+_POSTGRESQL = (
+    "DROP INDEX IF EXISTS page_search_words",
+    "CREATE INDEX page_search_words ON page_search "
+    "USING gin (to_tsvector('simple', translate(folded, 'vj', 'ui')))",
+)
+INDEX = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}
+
+
+class _Matches(Func):
+    """Whether a row of page_search has the words of a query, by the index of the database."""
+
+    output_field = BooleanField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        inner = (
+            " IN (SELECT text_id FROM page_search_words JOIN page_search_numbers "
+            "ON page_search_numbers.number = page_search_words.rowid WHERE page_search_words MATCH "
+        )
+        return self.as_sql(compiler, connection, template="%(expressions)s)", arg_joiner=inner, **more)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="(to_tsvector('simple', translate(%(expressions)s))",
+            arg_joiner=", 'vj', 'ui')) @@ to_tsquery('simple', ", **more,
+        )  # fmt: skip
+
+
+def install(schema_editor: Any) -> None:
+    """Make the index over page_search anew and empty; nothing on databases without one."""
+    for statement in INDEX.get(schema_editor.connection.vendor, ()):
+        schema_editor.execute(statement, params=None)
+
+
+def put(text: PageText, *, replaces: bool = True) -> None:
+    """Make this current text the one of its page and kind that is found. Call it in the transaction that
+    made it current.
+
+    `replaces=False` saves a query where none was current; IntegrityError when there was a copy nevertheless.
+    """
+    if replaces:
+        SearchText.objects.filter(
+            page_id=text.page_id, kind=text.kind, target_language=text.target_language
+        ).delete()
+    _row(text, text.page.book_id, text.page.number).save(force_insert=True)
+
+
+def put_many(texts: Iterable[PageText]) -> int:
+    """The same for current texts that have no folded copy yet; how many they were. The page comes with each."""
+    done, rest = 0, iter(texts)
+    while chunk := list(islice(rest, CHUNK)):
+        rows = [_row(text, text.page.book_id, text.page.number) for text in chunk]
+        done += len(SearchText.objects.bulk_create(rows))
+    return done
+
+
+def rebuild(book: Book) -> int:
+    """Make the folded copies of a book's current texts anew; how many they are."""
+    with atomic():
+        SearchText.objects.filter(book=book).delete()
+        current = PageText.objects.current().filter(page__book=book).select_related("page").order_by()
+        return put_many(current.iterator(CHUNK))
+
+
+def reindex() -> None:
+    """Make the database's index anew from the folded copies that there are."""
+    connection = connections[library_alias()]
+    if connection.vendor not in INDEX:
+        return
+    with atomic(), connection.cursor() as cursor:
+        for statement in INDEX[connection.vendor]:
+            cursor.execute(statement)
+        if connection.vendor == "sqlite":
+            cursor.execute("INSERT INTO page_search_numbers (text_id) SELECT _id FROM page_search")
+            cursor.execute(
+                "INSERT INTO page_search_words (rowid, words) SELECT n.number, replace(replace(folded, 'v', 'u'), "
+                "'j', 'i') FROM page_search_numbers n JOIN page_search ON _id = text_id"
+            )
+
+
+def hits(query: SearchQuery, *, kind: str = "", language: str = "", book: str = "") -> QuerySet[SearchText]:
+    """Current texts of visible pages that have all the words, by book and page; none for a query without
+    words.
+    """
+    if not query.terms:
+        return SearchText.objects.none()
+    found = _having(query).filter(page__hidden=False, page__book__hidden=False)
+    if kind in Kind.values:
+        found = found.filter(kind=kind)
+    if language:
+        of_book = Q(language="", kind=Kind.OCR, page__book__language=language)
+        found = found.filter(Q(language=language) | of_book)
+    return (found.filter(book=book) if book else found).order_by("-book_id", "number", "kind")
+
+
+def _having(query: SearchQuery) -> QuerySet[SearchText]:
+    vendor = connections[library_alias()].vendor
+    rows = SearchText.objects.all()
+    if vendor == "sqlite":
+        rows = rows.filter(_Matches(F("pk"), Value(query.fts5())))
+    elif vendor == "postgresql":
+        rows = rows.filter(_Matches(F("folded"), Value(query.tsquery())))
+    if vendor not in INDEX or query.apart:
+        for pattern in query.patterns():
+            rows = rows.filter(folded__regex=pattern)
+    return rows
+
+
+def books_found(query: SearchQuery) -> Q:
+    """The books with these words in title and author together, or all of them on one page."""
+    pages = hits(query).order_by()
+    if is_mongodb():
+        ids = list(pages.values_list("book_id", flat=True).distinct())
+        return Q(pk__in=ids + by_name(query))
+    return Q(pk__in=pages.values("book_id")) | Q(pk__in=by_name(query))
+
+
+def by_name(query: SearchQuery) -> list[str]:
+    """Ids of books whose title and author have parts of words like these, at most a thousand."""
+    rows = Book.objects.order_by("-id").values_list("pk", "title", "author").iterator(2000)
+    named = (pk for pk, title, author in rows if query.terms and _named(query, f"{title} {author}"))
+    return list(islice(named, MOST_BOOKS_BY_NAME))
+
+
+def _named(query: SearchQuery, name: str) -> bool:
+    folded = fold(name) if query.apart else merged(fold(name))
+    return all(_words(query, term) in folded for term in query.terms)
+
+
+def _words(query: SearchQuery, term: Term) -> str:
+    return term.words if query.apart else merged(term.words)
+
+
+def pages_found(query: SearchQuery, books: Iterable[str]) -> dict[str, int]:
+    """For each of these books how many pages have the words."""
+    rows = hits(query).filter(book__in=list(books)).order_by()
+    return dict(rows.values_list("book_id").annotate(Count("page_id", distinct=True)))
+
+
+def current_without_copy() -> Iterator[PageText]:
+    """Current texts that no search would find, with their pages."""
+    lost = PageText.objects.current().filter(searched=None).select_related("page").order_by()
+    return lost.iterator(CHUNK)
+
+
+def _row(text: PageText, book_id: str, number: int) -> SearchText:
+    language = text.target_language if text.kind == Kind.TRANSLATION else text.language
+    return SearchText(
+        text_id=text.pk, page_id=text.page_id, book_id=book_id, number=number, kind=text.kind,
+        target_language=text.target_language, language=language, folded=fold(readable(text.data)),
+    )  # fmt: skip

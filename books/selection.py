@@ -1,0 +1,56 @@
+"""Texts by how they came about: what a better prompt, another model or a newer version is to make again."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from books.models import PageText, PageTextQuerySet, Source
+
+
+@dataclass(frozen=True)
+class Made:
+    """Which texts: every field that is given must hold.
+
+    `prompt` is a prompt's version as texts name it, `ocr-1`; `flag` a rule's name, `any` for all rules;
+    `before` a time. Only current texts of visible pages count, and only those of machines.
+    """
+
+    kind: str
+    prompt: str = ""
+    model: str = ""
+    before: dt.datetime | None = None
+    flag: str = ""
+    book_id: str = ""
+    target_language: str = ""
+
+
+def texts_made(made: Made) -> PageTextQuerySet:
+    """The texts, but for the rule of a flag, which is not the database's to see."""
+    texts = PageText.objects.current().filter(
+        kind=made.kind, source=Source.MACHINE, page__hidden=False, page__book__hidden=False
+    )
+    same = {
+        "prompt_version": made.prompt, "model": made.model, "page__book": made.book_id,
+        "target_language": made.target_language,
+    }  # fmt: skip
+    texts = texts.filter(**{name: value for name, value in same.items() if value})
+    if made.before is not None:
+        texts = texts.filter(created_at__lt=made.before)
+    return texts.filter(is_flagged=True) if made.flag else texts
+
+
+def pages_made(made: Made) -> Iterator[tuple[str, str, list[str]]]:
+    """Book, language of the translation (empty for transcriptions) and ids of the pages, in the order of the books."""
+    rows = texts_made(made).order_by("page__book", "target_language", "page__number")
+    found: dict[tuple[str, str], list[str]] = {}
+    for book_id, language, page_id, flags in rows.values_list(
+        "page__book_id", "target_language", "page_id", "flags"
+    ).iterator():  # fmt: skip
+        if made.flag in ("", "any") or _has(flags, made.flag):
+            found.setdefault((book_id, language), []).append(page_id)
+    for (book_id, language), page_ids in found.items():
+        yield book_id, language, page_ids
+
+
+def _has(flags: list[dict[str, str]], rule: str) -> bool:
+    return any(flag.get("rule") == rule and "dismissed_by" not in flag for flag in flags)

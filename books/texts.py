@@ -1,0 +1,206 @@
+"""The only writer of page text. Every write is a new row; a person's text is never replaced by a machine's
+unasked.
+
+Which row counts (`is_current`) is settled by conditional UPDATEs and by the unique constraint on current
+texts, so that two writers at once, in whatever process, end with one current text and with both texts kept.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, IntegrityError
+
+from books import search
+from books.models import Page, PageText, PageTextQuerySet, Source
+from sourcebatch.lib.clock import now
+from sourcebatch.lib.db import atomic, is_mongodb
+
+# With n writers at one page's text at once the last of them loses n - 1 times.
+ATTEMPTS = 20
+# What a machine's or an imported text may push into history, by the order's `overwrite`.
+REPLACEABLE: dict[str, tuple[str, ...]] = {
+    "": (),
+    "machine": (Source.MACHINE, Source.IMPORT),
+    "human": (Source.MACHINE, Source.IMPORT, Source.HUMAN),
+}
+EVERYTHING = REPLACEABLE["human"]
+
+
+@dataclass(frozen=True)
+class NewText:
+    """A text to be written, with everything that is known of its origin.
+
+    `based_on` is the SHA-256 of the text that a translation was made from, `image_sha256` that of the image
+    bytes a transcription was made from; `cost_micro_usd` is in millionths of a US dollar, None when the
+    price is unknown; each flag is `{"rule": code, "reason": sentence}`.
+    """
+
+    kind: str
+    data: str
+    source: str
+    target_language: str = ""
+    language: str = ""
+    author: str = ""
+    model: str = ""
+    prompt_version: str = ""
+    based_on: str = ""
+    image_sha256: str = ""
+    job_id: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    thinking_tokens: int = 0
+    cost_micro_usd: int | None = None
+    finish_reason: str = ""
+    flags: Sequence[dict[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a write: the new row, whether it is the page's current text, else why another one
+    stays.
+    """
+
+    text: PageText
+    is_current: bool
+    kept: str = ""
+
+
+def text_hash(data: str) -> str:
+    """The SHA-256 of a text's UTF-8 bytes, by which translations know what they were made from."""
+    return hashlib.sha256(data.encode()).hexdigest()
+
+
+def storable(data: str) -> str:
+    """The text without what some database refuses: NUL characters go, halves of surrogate pairs become
+    U+FFFD.
+    """
+    return data.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def write(page: Page, new: NewText, *, overwrite: str = "machine") -> Written:
+    """Keep a text, and make it the page's current one unless a text that `overwrite` protects is in the way.
+
+    `overwrite` is `""` (any current text stays), `"machine"` (a person's stays) or `"human"` (none stays);
+    a person's own text always becomes current. Call it inside `atomic()`, for several pages in the order of
+    their ids, and recount the book afterwards. Raises ValueError for another `overwrite`; on MongoDB the
+    DatabaseError of a lost race when it was called inside a transaction, which is then to be repeated as a
+    whole.
+    """
+    if overwrite not in REPLACEABLE:
+        raise ValueError(f'overwrite must be "", "machine" or "human", not {overwrite!r}.')
+    return _settle(page, new, EVERYTHING if new.source == Source.HUMAN else REPLACEABLE[overwrite])
+
+
+def restore(text: PageText, *, author: str) -> Written:
+    """Make an older version current again, as a new row by `author`; nothing is done when it is current
+    already.
+    """
+    present = PageText.objects.get(pk=text.pk)
+    if present.is_current:
+        return Written(present, True)
+    copied = {name: getattr(present, name) for name in _COPIED}
+    # Its tokens were paid once, by the row that it is a copy of.
+    return _settle(present.page, NewText(**copied, author=author, cost_micro_usd=0), EVERYTHING)
+
+
+_COPIED = (
+    "kind", "data", "source", "target_language", "language", "model", "prompt_version", "based_on",
+    "image_sha256", "job_id", "finish_reason", "flags",
+)  # fmt: skip
+
+
+def dismiss_flags(text: PageText, *, by: str) -> None:
+    """A person has looked at what was suspicious and found nothing wrong; the flags stay readable, with who
+    and when.
+    """
+    seen = {"dismissed_by": by, "dismissed_at": now().isoformat(timespec="seconds")}
+    _change(text, flags=[{**flag, **seen} for flag in text.flags], is_flagged=False)
+
+
+def mark_reviewed(text: PageText, *, by: str) -> None:
+    """A person vouches for this version."""
+    _change(text, reviewed_by=by, reviewed_at=now())
+
+
+def mark_blank(page: Page) -> bool:
+    """Note that the page has nothing to read; False when a person has said it is never to be treated as
+    blank.
+    """
+    if not Page.objects.filter(pk=page.pk, blank_overruled=False).update(blank=True):
+        return False
+    page.blank = True
+    return True
+
+
+def unmark_blank(page: Page, *, overrule: bool = False) -> None:
+    """The page has something to read after all; `overrule` also keeps machines from calling it blank
+    again.
+    """
+    changes = {"blank": False} | ({"blank_overruled": True} if overrule else {})
+    Page.objects.filter(pk=page.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(page, name, value)
+
+
+def _settle(page: Page, new: NewText, replaceable: Sequence[str]) -> Written:
+    """Write in a transaction of its own, and look again when somebody else's text became current
+    meanwhile.
+    """
+    # MongoDB ends a lost race by other errors than that of the unique index.
+    race: type[DatabaseError] = DatabaseError if is_mongodb() else IntegrityError
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with atomic():
+                return _write(page, new, replaceable, first=attempt == 1)
+        except race:
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _write(page: Page, new: NewText, replaceable: Sequence[str], *, first: bool) -> Written:
+    """One attempt: the new row first, then the old one out of the way, then the new one current."""
+    row = _row(page, new)
+    row.save(force_insert=True)
+    current = _current(page, new)
+    replaced = current.filter(source__in=replaceable).update(is_current=False)
+    protected = current.exclude(source__in=replaceable).first()
+    if protected is not None:
+        return Written(row, False, _kept(protected))
+    # Raises IntegrityError when another writer's text has become current since the looks above.
+    PageText.objects.filter(pk=row.pk).update(is_current=True)
+    row.is_current = True
+    # A second attempt inside an outer transaction is not to be had on MongoDB.
+    search.put(row, replaces=bool(replaced) or not first or is_mongodb())
+    return Written(row, True)
+
+
+def _row(page: Page, new: NewText) -> PageText:
+    values: dict[str, Any] = {**vars(new), "data": storable(new.data), "flags": list(new.flags)}
+    return PageText(
+        page=page, **values, text_sha256=text_hash(values["data"]), is_flagged=_open_flags(values["flags"])
+    )  # fmt: skip
+
+
+def _open_flags(flags: Sequence[dict[str, str]]) -> bool:
+    return any("dismissed_by" not in flag for flag in flags)
+
+
+def _current(page: Page, new: NewText) -> PageTextQuerySet:
+    return PageText.objects.filter(
+        page=page, kind=new.kind, target_language=new.target_language, is_current=True
+    ).order_by()  # fmt: skip
+
+
+def _kept(protected: PageText) -> str:
+    if protected.source == Source.HUMAN:
+        return "A person's text stays; this one is kept in the page's history."
+    return "The text that was there stays; this one is kept in the page's history."
+
+
+def _change(text: PageText, **changes: Any) -> None:
+    PageText.objects.filter(pk=text.pk).update(**changes)
+    for name, value in changes.items():
+        setattr(text, name, value)

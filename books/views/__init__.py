@@ -1,0 +1,1 @@
+"""What browsers get of the library apart from the admin: page images, reading room, review, public pages."""
