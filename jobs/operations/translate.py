@@ -1,0 +1,143 @@
+"""Translation of transcribed pages."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from books import markup, quality
+from books.languages import name_of
+from books.models import Kind, Page, PageText
+from books.texts import text_hash
+from jobs.operations import prompts
+from jobs.operations.answers import judge
+from jobs.operations.base import Accepted, Answer, Operation, Order, Refused, Request, Skip
+from jobs.operations.gate import passed
+from jobs.operations.generation import generation
+from jobs.operations.sources import EMPTY, Source, book_block, loops, source_of
+from jobs.operations.usual import usual_length, usual_ratio
+
+NO_SOURCE = Skip("no_source", "The page has no transcription to translate: transcribe it first.")
+LOOPING = Skip(
+    "bad_source", "The page's transcription repeats itself: transcribe it again or correct it first."
+)
+BLANK = Skip("bad_source", "The page is marked as blank: there is nothing to translate.")
+# Fewer than what SQLite and MongoDB take in one query.
+IDS_IN_A_QUERY = 10_000
+
+
+class Translate(Operation):
+    """Reads a page's transcription, with the edges of its neighbours, and writes it in another language."""
+
+    type = "batch_translate"
+    kind = Kind.TRANSLATION
+    label = _("Translation")
+    reads_image = False
+    batch_model_setting = "TRANSLATE_BATCH_MODEL"
+    realtime_model_setting = "TRANSLATE_MODEL"
+    typical_output_tokens = 900
+    prompt_file = Path(__file__).with_suffix(".md")
+    prompt_variables = frozenset({"source_language", "target_language", "language_note", "tags"})
+
+    def target_of(self, order: Order) -> str:
+        """The language that the order asks for, else the installation's."""
+        return order.target_language or str(settings.TARGET_LANGUAGE)
+
+    def skips(self, pages: Sequence[Page], order: Order) -> dict[str, Skip]:
+        """Pages without a transcription, with a looping one, or blank (I25); one query for each 10,000
+        pages.
+        """
+        sources = _sources([page.pk for page in pages])
+        found = {page.pk: _skip(page, sources.get(page.pk)) for page in pages}
+        return {pk: skip for pk, skip in found.items() if skip}
+
+    def request(self, page: Page, order: Order, prompt: str, escalation: dict[str, Any]) -> Request:
+        """The page's transcription between marks, with its context, in two queries."""
+        source = source_of(page)
+        if source is None:
+            raise Refused(NO_SOURCE.reason, NO_SOURCE.sentence, retry=False)
+        return self._request(source, order, prompt, escalation)
+
+    def request_for_text(self, text: str, order: Order, prompt: str) -> Request:
+        """The request for a text that belongs to no page."""
+        if not text.strip():
+            raise Refused("no_source", "The text is empty: there is nothing to translate.", retry=False)
+        return self._request(Source(text, text_hash(text)), order, prompt, {})
+
+    def _request(self, source: Source, order: Order, prompt: str, escalation: dict[str, Any]) -> Request:
+        system = prompts.fill(
+            prompt,
+            {
+                "source_language": name_of(order.language) if order.language else "its own language",
+                "target_language": name_of(self.target_of(order)),
+                "language_note": prompts.note_on(order.language, "translate"),
+                "tags": markup.explained(),
+            },
+        )
+        config = generation(order.model, escalation, image=False)
+        return Request(system, _message(source, order), config, source.sha256)
+
+    def accept(self, answer: Answer, page: Page, order: Order) -> Accepted:
+        """The translation, measured against the page's present transcription."""
+        source = page.current(Kind.OCR)
+        target = self.target_of(order)
+        context = quality.Context(
+            kind=Kind.TRANSLATION, language=order.language, target_language=target,
+            source_text=source.data if source else "",
+            book_median_length=usual_length(page.book_id, Kind.TRANSLATION, target),
+            usual_ratio=usual_ratio(page.book_id, target),
+        )  # fmt: skip
+        return self._accept(answer, context)
+
+    def accept_for_text(self, answer: Answer, text: str, order: Order) -> Accepted:
+        """The translation of a text that belongs to no page."""
+        context = quality.Context(
+            kind=Kind.TRANSLATION, language=order.language, target_language=self.target_of(order),
+            source_text=text,
+        )  # fmt: skip
+        return self._accept(answer, context)
+
+    def _accept(self, answer: Answer, context: quality.Context) -> Accepted:
+        text = judge(answer)
+        return Accepted(text, passed(text, context, answer))
+
+
+def _message(source: Source, order: Order) -> str:
+    """The blocks of a request; the page comes last, so that what precedes it may be shared between
+    requests.
+    """
+    parts = [book_block(order)]
+    for name, text in (
+        ("context_before", source.before),
+        ("context_after", source.after),
+        ("page_text", source.text),
+    ):
+        if text:
+            parts.append(prompts.block(name, text_hash(text), text))
+    parts.append("Translate the page_text block.")
+    return "\n\n".join(parts)
+
+
+def _sources(ids: Sequence[str]) -> dict[str, tuple[str, list[dict[str, str]]]]:
+    """Hash and flags of the current transcription of each page, without its text."""
+    found = {}
+    for start in range(0, len(ids), IDS_IN_A_QUERY):
+        rows = PageText.objects.filter(
+            page_id__in=ids[start : start + IDS_IN_A_QUERY], kind=Kind.OCR, is_current=True
+        ).order_by()  # fmt: skip
+        for page_id, sha256, flags in rows.values_list("page_id", "text_sha256", "flags"):
+            found[page_id] = (sha256, flags)
+    return found
+
+
+def _skip(page: Page, source: tuple[str, list[dict[str, str]]] | None) -> Skip | None:
+    if page.blank:
+        return BLANK
+    if source is None or source[0] == EMPTY:
+        return NO_SOURCE
+    return LOOPING if loops(source[1]) else None
+
+
+OPERATION = Translate()
