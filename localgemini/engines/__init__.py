@@ -1,0 +1,1 @@
+"""The engines that read pages: `none` makes text up from the image's bytes, `rapidocr` reads for real."""
