@@ -1,0 +1,72 @@
+// The scan: zoom and rotation by OpenSeadragon. Without it the plain image stays, which is in the page already.
+(function () {
+    "use strict";
+    var told = JSON.parse(document.getElementById("viewer").textContent);
+    var box = document.getElementById("scan");
+    var complaint = document.getElementById("scan-error");
+    var key = "reading-view:" + told.page;
+    var viewer = null;
+
+    function open(source, instead) {
+        viewer = OpenSeadragon({
+            element: box, tileSources: source, drawer: "canvas", showNavigationControl: false, animationTime: 0.4,
+            visibilityRatio: 0.4, minZoomImageRatio: 0.6, maxZoomPixelRatio: 3, zoomPerScroll: 1.3, crossOriginPolicy: "Anonymous",
+            gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+        });
+        viewer.innerTracker.keyHandler = null; // Single keys are the room's own; the viewer would take some of them.
+        viewer.innerTracker.keyDownHandler = null;
+        viewer.canvas.setAttribute("aria-label", box.dataset.label);
+        viewer.canvas.setAttribute("role", "img");
+        viewer.addHandler("open", restore);
+        viewer.addHandler("animation-finish", remember);
+        viewer.addHandler("rotate", remember);
+        viewer.addHandler("open-failed", instead);
+        window.readingScan = viewer;
+    }
+
+    // Where the reader was on this page, as long as the tab lives: saving must not lose the place.
+    function remember() {
+        var b = viewer.viewport.getBoundsNoRotate();
+        sessionStorage.setItem(key, JSON.stringify([b.x, b.y, b.width, b.height, viewer.viewport.getRotation()]));
+    }
+    function restore() {
+        box.dataset.open = "true";
+        var was = JSON.parse(sessionStorage.getItem(key) || "null");
+        if (!was) { return; }
+        viewer.viewport.setRotation(was[4], true);
+        viewer.viewport.fitBounds(new OpenSeadragon.Rect(was[0], was[1], was[2], was[3]), true);
+    }
+
+    function plain() {
+        if (viewer) { viewer.destroy(); }
+        complaint.hidden = true;
+        open({ type: "image", url: told.image }, explain);
+    }
+    function explain() {
+        fetch(told.image, { headers: { Accept: "text/plain" } }).then(function (answer) {
+            return answer.ok ? complaint.dataset.unknown : answer.text();
+        }).then(function (sentence) {
+            if (viewer) { viewer.destroy(); viewer = null; }
+            complaint.textContent = sentence;
+            complaint.hidden = false;
+        });
+    }
+
+    var moves = {
+        "in": function (v) { v.zoomBy(1.4); v.applyConstraints(); },
+        out: function (v) { v.zoomBy(1 / 1.4); v.applyConstraints(); },
+        whole: function (v) { v.setRotation(0); v.goHome(); },
+        left: function (v) { v.rotateBy(-90); },
+        right: function (v) { v.rotateBy(90); },
+    };
+    window.moveScan = function (how) {
+        if (viewer && viewer.viewport) { moves[how](viewer.viewport); }
+    };
+    document.querySelectorAll("[data-scan]").forEach(function (button) {
+        button.addEventListener("click", function () { window.moveScan(button.dataset.scan); });
+    });
+
+    box.dataset.label = box.querySelector("img").alt;
+    box.textContent = "";
+    if (told.service) { open(told.service, plain); } else { plain(); }
+})();

@@ -1,0 +1,108 @@
+// The admin's own behaviour. Every page works without it: it only spares reloads, double clicks and the mouse.
+"use strict";
+
+(() => {
+    const EVERY = 3000; // milliseconds between two looks at a job that is under way
+
+    // A job's page: what moves is fetched again until the job has ended.
+    function watchJob(live) {
+        const verbs = document.getElementById("job-verbs");
+        const put = (where, html) => {
+            if (where && where.dataset.html !== html && !where.contains(document.activeElement)) {
+                where.innerHTML = html;
+                where.dataset.html = html;
+            }
+        };
+        const look = async () => {
+            if (document.hidden) return;
+            let answer;
+            try {
+                answer = await fetch(live.dataset.url, { headers: { Accept: "application/json" } });
+            } catch {
+                return; // the network is away for a moment; the next look tells
+            }
+            if (!answer.ok) return;
+            const now = await answer.json();
+            put(live, now.live);
+            // The token in a form changes with every answer; only a change of the buttons themselves matters.
+            const plain = (html) => html.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
+            if (plain(now.verbs) !== verbs.dataset.plain) {
+                put(verbs, now.verbs);
+                verbs.dataset.plain = plain(now.verbs);
+            }
+            if (now.ended) clearInterval(timer);
+        };
+        const timer = setInterval(look, EVERY);
+        document.addEventListener("visibilitychange", look);
+    }
+
+    // Raw answers are fetched when somebody opens them.
+    function showAnswer(event) {
+        const details = event.target;
+        if (!details.matches?.("details.sb-answer") || !details.open) return;
+        const link = details.querySelector("a");
+        if (!link) return;
+        fetch(link.href).then((answer) => answer.text()).then((text) => {
+            const box = document.createElement("pre");
+            box.textContent = text;
+            box.tabIndex = 0;
+            link.replaceWith(box);
+        }).catch(() => { /* the link itself stays and can be followed */ });
+    }
+
+    // A form that costs money is sent once; coming back by the back button makes it usable again.
+    function sendOnce(event) {
+        const form = event.target;
+        if (!form.matches("form[data-once]") || event.defaultPrevented) return;
+        if (form.dataset.sent) {
+            event.preventDefault();
+            return;
+        }
+        form.dataset.sent = "1";
+    }
+
+    // Unfold's menus are links and spans with a click handler but no address: the keyboard must reach them as well.
+    function reachByKeyboard(root) {
+        const clickable = "[x-on\\:click]:not(button):not(input):not(select):not(a[href]):not([tabindex])";
+        for (const element of root.querySelectorAll(clickable)) {
+            if (element.matches("#changelist-filter-close, body, html")) continue;
+            element.tabIndex = 0;
+            element.setAttribute("role", "button");
+            if (element.classList.contains("material-symbols-outlined") && !element.hasAttribute("aria-label")) {
+                element.setAttribute("aria-label", element.textContent.trim().replaceAll("_", " "));
+            }
+        }
+    }
+
+    // Names for what has none: fields in tables of related rows, and Django's question marks.
+    function nameFields(root) {
+        for (const field of root.querySelectorAll("td[class*=field-] :is(input, select, textarea):not([type=hidden])")) {
+            const column = [...field.closest("td").classList].find((name) => name.startsWith("field-"));
+            const label = field.closest("table")?.querySelector(`th.column-${column.slice(6)}`) ?? null;
+            if (field.labels?.length || field.hasAttribute("aria-label")) continue;
+            field.setAttribute("aria-label", label ? label.textContent.trim() : column.slice(6).replaceAll("_", " "));
+        }
+        for (const mark of root.querySelectorAll(".help-tooltip[aria-label]")) mark.setAttribute("role", "img");
+    }
+
+    function pressByKeyboard(event) {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        if (event.target.getAttribute?.("role") !== "button" || event.target.matches("button, a[href]")) return;
+        event.preventDefault();
+        event.target.click();
+    }
+
+    document.addEventListener("toggle", showAnswer, true);
+    document.addEventListener("submit", sendOnce);
+    document.addEventListener("keydown", pressByKeyboard);
+    window.addEventListener("pageshow", () => {
+        for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
+    });
+    window.addEventListener("load", () => nameFields(document)); // Django's own scripts add some fields late
+    document.addEventListener("DOMContentLoaded", () => {
+        reachByKeyboard(document);
+        nameFields(document);
+        const live = document.getElementById("job-live");
+        if (live && live.dataset.ended === "0") watchJob(live);
+    });
+})();
