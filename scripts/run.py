@@ -1,0 +1,165 @@
+"""`make run`: everything of Sourcebatch on this machine, in the foreground, until Ctrl-C or SIGTERM.
+
+Without a GEMINI_API_KEY (and a GEMINI_BASE_URL of your own) a local stand-in for Gemini is started too.
+PORT (8000), HOST (127.0.0.1) and ADMIN_PASSWORD come from the environment, all other settings as always.
+"""
+
+import os
+import shlex
+import socket
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+HOST = os.environ.get("HOST", "127.0.0.1")
+PORT = int(os.environ.get("PORT", "8000"))
+LOCAL_GEMINI_PORT = 9100
+SAMPLE = ROOT / "books" / "sample"
+START_SECONDS = 60.0
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server can listen there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port of 127.0.0.1 or, when somebody has it, any free one."""
+    if is_free("127.0.0.1", preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def use_local_gemini() -> int | None:
+    """Point the settings at a local stand-in unless a key or an address was given; its port or None."""
+    import environ
+
+    environ.Env.read_env(ROOT / ".env", overwrite=False)
+    env = environ.FileAwareEnv()
+    if env.str("GEMINI_API_KEY", default="").strip() or os.environ.get("GEMINI_BASE_URL"):
+        return None
+    port = free_port(LOCAL_GEMINI_PORT)
+    os.environ["GEMINI_API_KEY"] = "local-stand-in"
+    os.environ["GEMINI_BASE_URL"] = f"http://127.0.0.1:{port}"
+    # Asking a server on this machine costs nothing, and it is done in seconds, not in hours.
+    os.environ.setdefault("POLL_FIRST_SECONDS", "2")
+    os.environ.setdefault("POLL_LAST_SECONDS", "10")
+    hosts = os.environ.get("FETCH_ALLOWED_HOSTS", "")
+    os.environ["FETCH_ALLOWED_HOSTS"] = f"{hosts},127.0.0.1:{port}".strip(",")
+    return port
+
+
+def prepare() -> str | None:
+    """Database, static files, user and sample book; the administrator's password if it was made now."""
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sourcebatch.settings")
+    django.setup()
+    for alias in settings.DATABASES:
+        call_command("migrate", database=alias, interactive=False, verbosity=0)
+    collect_static()
+    call_command("import_sample", if_empty=True)
+    from sourcebatch.management.commands.ensure_admin import ensure_admin
+
+    return ensure_admin()
+
+
+def collect_static() -> None:
+    """Collect static files if there are newer ones, or newer packages, than at the last time."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    stamp = Path(settings.STATIC_ROOT) / ".collected"
+    sources = [ROOT / ".venv" / "installed-run", *(ROOT / "static").rglob("*")]
+    newest = max((path.stat().st_mtime for path in sources if path.exists()), default=0.0)
+    if not stamp.exists() or stamp.stat().st_mtime < newest:
+        print("Collecting static files ...", flush=True)
+        call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+        stamp.touch()
+
+
+def commands(gemini_port: int | None) -> dict[str, str]:
+    """What is started, by name."""
+    python = shlex.quote(sys.executable)
+    started = {
+        "web": f"exec {python} -m gunicorn sourcebatch.wsgi --bind {HOST}:{PORT} --workers 1 --threads 8"
+        " --graceful-timeout 3 --log-level warning",
+        "worker": f"exec {python} manage.py worker --respawn --grace 3",
+    }
+    if gemini_port:
+        from django.conf import settings
+
+        folder = shlex.quote(str(settings.DATA_DIR / "localgemini"))
+        started["gemini"] = (
+            f"exec {python} -m localgemini --port {gemini_port} --data-dir {folder} --engine rapidocr"
+            f" --images {shlex.quote(str(SAMPLE))}"
+        )
+    return started
+
+
+def announce(password: str | None, gemini_port: int | None) -> None:
+    """Print the address and the login when they work; runs in a thread of its own."""
+    until = time.monotonic() + START_SECONDS
+    while not answers(f"http://127.0.0.1:{PORT}/admin/login/"):
+        if time.monotonic() > until:
+            print(f"\n  Nothing answers on port {PORT} yet: see the lines above.\n", flush=True)
+            return
+        time.sleep(0.5)
+    login = f"user admin, password {password} (shown this once)" if password else login_hint()
+    gemini = (
+        f"local stand-in on port {gemini_port}; nothing is paid" if gemini_port else "as set; jobs cost money"
+    )
+    print(
+        f"\n  Sourcebatch: http://127.0.0.1:{PORT}/admin/\n  Log in:      {login}\n  Gemini:      {gemini}\n"
+        "  Ctrl-C stops everything.\n",
+        flush=True,
+    )
+
+
+def login_hint() -> str:
+    """What to say about a password that is not ours to show."""
+    return "user admin, with the ADMIN_PASSWORD you gave" if os.environ.get("ADMIN_PASSWORD") else "as before"
+
+
+def answers(url: str) -> bool:
+    """Whether that page can be seen."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def main() -> int:
+    """Prepare, start, wait; 0 when asked to stop, else the exit code of what stopped first."""
+    from honcho.manager import Manager
+
+    os.chdir(ROOT)
+    if not is_free(HOST, PORT):
+        sys.exit(f"Port {PORT} is in use: stop the other program, or say PORT={PORT + 1} make run.")
+    gemini_port = use_local_gemini()
+    password = prepare()
+    manager = Manager()
+    for name, command in commands(gemini_port).items():
+        manager.add_process(name, command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=str(ROOT))
+    threading.Thread(target=announce, args=[password, gemini_port], daemon=True).start()
+    manager.loop()
+    return 0 if manager.returncode in (130, 143) else manager.returncode or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
