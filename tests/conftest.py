@@ -1,0 +1,40 @@
+"""What every test has. Servers (localgemini, image origins) are fixtures of tests/support, taken where needed."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# Whole processes, browsers, kills and crowds: `make test` leaves them to `make test-slow`, .ci/run does both.
+SLOW_FOLDERS = {
+    "backup",
+    "browser",
+    "incidents",
+    "scale",
+    "scripts",
+    "security",
+    "tooling",
+    "torture",
+    "worker",
+}
+MONGOD = ROOT / "var" / "mongod" / "fiftyone" / "db" / "bin" / "mongod"
+
+
+def mongod() -> str | None:
+    """The MongoDB server to test against: $MONGOD, the one `scripts/mongod.py` installed, or the system's."""
+    given = os.environ.get("MONGOD")
+    return given or (str(MONGOD) if MONGOD.exists() else shutil.which("mongod"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long, by folder; tests on a real MongoDB share one, and wait until there is one."""
+    missing = pytest.mark.skip(reason="no mongod here: python scripts/mongod.py installs one for tests")
+    for item in items:
+        if item.path.relative_to(ROOT).parts[1] in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("mongodb"):
+            item.add_marker(pytest.mark.xdist_group("mongodb"))
+            if mongod() is None:
+                item.add_marker(missing)

@@ -1,0 +1,1 @@
+"""The rooms of the library: reading room, review, public pages, page images."""

@@ -1,0 +1,115 @@
+"""/health and /metrics: what must never happen unseen is seen (I01, I09)."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.test import Client
+from django_q.models import Schedule
+from prometheus_client.parser import text_string_to_metric_families
+
+from books.models import ApiToken
+from jobs import tasks
+from jobs.models import GeminiBatch, Heartbeat, Stage
+from sourcebatch.lib.clock import now
+from tests.support.library import make_book, order_ocr, run
+from tests.support.localgemini import LocalGemini
+
+pytestmark = pytest.mark.django_db
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def alive() -> None:
+    Heartbeat.beat("worker")
+
+
+def ask() -> tuple[int, dict[str, Any]]:
+    answer = Client().get("/health")
+    return answer.status_code, answer.json()
+
+
+def ended_batch(hours_ago: int) -> GeminiBatch:
+    """A batch that ended then, its results not fetched; Gemini keeps them for 48 hours."""
+    ended = now() - hours_ago * HOUR
+    return GeminiBatch.objects.create(
+        job=order_ocr(make_book(1)), display_name=f"ended {hours_ago}", stage=Stage.ENDED, name="batches/1",
+        ended_at=ended, collect_before=ended + 48 * HOUR, polled_at=now(),
+    )  # fmt: skip
+
+
+def test_all_is_well_while_a_worker_shows_up(alive: None) -> None:
+    status, body = ask()
+    assert (status, body["status"], body["reasons"]) == (200, "ok", [])
+
+
+def test_it_says_when_no_worker_has_ever_run() -> None:
+    status, body = ask()
+    assert status == 503
+    assert "manage.py worker" in body["reasons"][0]
+
+
+def test_it_says_when_the_worker_has_been_silent(alive: None) -> None:
+    Heartbeat.objects.update(at=now() - dt.timedelta(minutes=6))
+    assert ask()[0] == 503
+
+
+def test_a_slower_schedule_is_given_more_time(alive: None) -> None:
+    Heartbeat.objects.update(at=now() - dt.timedelta(minutes=6))
+    Schedule.objects.filter(func="jobs.tasks.advance_jobs").update(minutes=10)
+    assert ask()[0] == 200
+
+
+def test_i01_results_past_half_of_their_time_are_an_alarm(alive: None) -> None:
+    ended_batch(23)
+    assert ask()[0] == 200
+    batch = ended_batch(25)
+    status, body = ask()
+    assert status == 503
+    assert "Results have been waiting" in body["reasons"][0]
+    assert body["uncollected_batches"] == 2
+    assert body["collect_before"].startswith(f"{batch.collect_before:%Y-%m-%dT%H:%M:%S}")
+
+
+def test_i09_nobody_asking_gemini_is_an_alarm(alive: None) -> None:
+    batch = ended_batch(0)
+    GeminiBatch.objects.filter(pk=batch.pk).update(
+        stage=Stage.OPEN, submitted_at=now() - 3 * HOUR, ended_at=None
+    )
+    status, body = ask()
+    assert status == 503
+    assert "Gemini was last asked" in body["reasons"][0]
+    Heartbeat.beat("poll")
+    assert ask()[0] == 200
+
+
+def test_an_overdue_schedule_is_named(alive: None) -> None:
+    Schedule.objects.filter(func="jobs.tasks.collect").update(next_run=now() - HOUR)
+    assert "'Collect results' is overdue" in ask()[1]["reasons"][0]
+
+
+def test_it_counts_the_pages_of_a_day(alive: None, local: LocalGemini) -> None:
+    run(order_ocr(make_book(3)))
+    assert ask()[1]["pages_last_day"] == 3
+
+
+def test_metrics_open_with_a_token_only() -> None:
+    assert Client().get("/metrics").status_code == 401
+    token = ApiToken.issue("prometheus", ApiToken.Scope.READ)[1]
+    answer = Client().get("/metrics", headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+
+
+def test_metrics_are_what_prometheus_reads(alive: None, local: LocalGemini) -> None:
+    order_ocr(make_book(1))
+    tasks.advance_jobs(budget=60)
+    token = ApiToken.issue("prometheus", ApiToken.Scope.READ)[1]
+    text = Client().get("/metrics", headers={"authorization": f"Bearer {token}"}).content.decode()
+    values = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert values["sourcebatch_up"] == 1
+    assert values["sourcebatch_pages_last_day"] == 1
+    assert values["sourcebatch_worker_silent_seconds"] < 60
