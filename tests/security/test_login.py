@@ -151,8 +151,11 @@ def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
 
 
 def test_with_https_cookies_are_secure_and_the_browser_stays_with_it(tmp_path: Path) -> None:
+    # The signed names of styles and scripts come from where they were collected: a fresh checkout has not done so.
     script = (
-        "import django; django.setup(); from django.core.management import call_command;"
+        "import django; django.setup(); from django.conf import settings; from django.core.management import call_command;"
+        f"settings.STATIC_ROOT = {str(tmp_path / 'static')!r};"
+        "call_command('collectstatic', verbosity=0, interactive=False);"
         "call_command('migrate', verbosity=0); from django.test import Client;"
         "c = Client(headers={'host': 'localhost'});"
         "plain, safe, up = c.get('/admin/login/'), c.get('/admin/login/', secure=True), c.get('/health');"
@@ -162,6 +165,7 @@ def test_with_https_cookies_are_secure_and_the_browser_stays_with_it(tmp_path: P
     done = run(
         "-c", script, DJANGO_SETTINGS_MODULE="sourcebatch.settings", HTTPS="true", DATA_DIR=str(tmp_path)
     )
+    assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()[-2:]
     assert first.split()[0] == "301"
     assert first.split()[1].startswith("https://")
