@@ -153,7 +153,8 @@ def test_the_deployment_check_has_nothing_to_say(tmp_path: Path) -> None:
 def test_with_https_cookies_are_secure_and_the_browser_stays_with_it(tmp_path: Path) -> None:
     # The signed names of styles and scripts come from where they were collected: a fresh checkout has not done so.
     script = (
-        "import django; django.setup(); from django.conf import settings; from django.core.management import call_command;"
+        "import django; django.setup();"
+        "from django.conf import settings; from django.core.management import call_command;"
         f"settings.STATIC_ROOT = {str(tmp_path / 'static')!r};"
         "call_command('collectstatic', verbosity=0, interactive=False);"
         "call_command('migrate', verbosity=0); from django.test import Client;"
