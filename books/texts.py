@@ -5,9 +5,10 @@ Which row counts (`is_current`) is settled by conditional UPDATEs and by the uni
 texts, so that two writers at once, in whatever process, end with one current text and with both texts kept.
 """
 
+import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
@@ -54,6 +55,8 @@ class NewText:
     cost_micro_usd: int | None = None
     finish_reason: str = ""
     flags: Sequence[dict[str, str]] = ()
+    # When it was written: for texts that come from elsewhere, that was before now.
+    created_at: dt.datetime = field(default_factory=now)
 
 
 @dataclass(frozen=True)
