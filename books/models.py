@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from books import makers
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.ids import new_id
 
@@ -237,7 +238,9 @@ class PageText(models.Model):
     text_sha256 = models.CharField(max_length=64)
     source = models.CharField(_("source"), max_length=10, choices=Source)
     author = models.CharField(_("by"), max_length=150, blank=True)
+    # What made it by its own account; which model was asked for is beside it (empty in old rows: the same).
     model = models.CharField(_("model"), max_length=100, blank=True)
+    ordered_model = models.CharField(max_length=100, blank=True)
     prompt_version = models.CharField(_("prompt"), max_length=60, blank=True)
     based_on = models.CharField(max_length=64, blank=True)
     image_sha256 = models.CharField(max_length=64, blank=True)
@@ -279,6 +282,16 @@ class PageText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def by_stand_in(self) -> bool:
+        """Whether the local stand-in for Gemini made it, not a model of Google's."""
+        return makers.is_stand_in(self.model)
+
+    @property
+    def maker(self) -> str:
+        """The model as people read it; empty where none is known."""
+        return makers.named(self.model)
 
 
 def _current(kind: str, target_language: str = "") -> PageTextQuerySet:

@@ -34,8 +34,9 @@ class NewText:
     """A text to be written, with everything that is known of its origin.
 
     `based_on` is the SHA-256 of the text that a translation was made from, `image_sha256` that of the image
-    bytes a transcription was made from; `cost_micro_usd` is in millionths of a US dollar, None when the
-    price is unknown; each flag is `{"rule": code, "reason": sentence}`.
+    bytes a transcription was made from; `model` is what made it by its own account, `ordered_model` what was
+    asked for; `cost_micro_usd` is in millionths of a US dollar, None when the price is unknown; each flag is
+    `{"rule": code, "reason": sentence}`.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class NewText:
     language: str = ""
     author: str = ""
     model: str = ""
+    ordered_model: str = ""
     prompt_version: str = ""
     based_on: str = ""
     image_sha256: str = ""
@@ -109,7 +111,7 @@ def restore(text: PageText, *, author: str) -> Written:
 
 
 _COPIED = (
-    "kind", "data", "source", "target_language", "language", "model", "prompt_version", "based_on",
+    "kind", "data", "source", "target_language", "language", "model", "ordered_model", "prompt_version", "based_on",
     "image_sha256", "job_id", "finish_reason", "flags",
 )  # fmt: skip
 

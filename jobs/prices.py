@@ -19,11 +19,11 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from books import markup
+from books import makers, markup
 from books.images import PageImage
 from books.models import PageText, Source
 from jobs.models import GeminiModel, Price
-from jobs.operations.base import Operation, Order, Usage
+from jobs.operations.base import Answer, Operation, Order, Usage
 from jobs.operations.generation import version_of
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.show import language_name
@@ -101,6 +101,23 @@ def cost_micro_usd(usage: Usage, model: str, *, batch: bool, on: dt.date | None 
     dear = usage.input * Fraction(str(price.input_usd))
     dear += (usage.output + usage.thinking) * Fraction(str(price.output_usd))
     return math.ceil(dear * factor)
+
+
+def cost_of(answer: Answer, ordered: str, *, batch: bool) -> int | None:
+    """What an answer costs in micro-dollars: nothing from the stand-in, else by the price of the model that made it.
+
+    Gemini may answer with a model's successor, at its price; where that name has no price, the ordered model's holds.
+    """
+    made_by = answer.model_version
+    if makers.is_stand_in(made_by):
+        return 0
+    priced = made_by if made_by and made_by != ordered and price_of(made_by) else ordered
+    return cost_micro_usd(answer.usage, priced, batch=batch)
+
+
+def maker_paid(made_by: Sequence[str], ordered: str) -> str:
+    """Under which name calls stand in the books: the stand-in's where it answered, else the ordered model's."""
+    return next((name for name in made_by if makers.is_stand_in(name)), ordered)
 
 
 def usd(micro: int | None) -> Decimal | None:
@@ -184,12 +201,13 @@ def typical_output_tokens(work: Operation, model: str, language: str) -> int:
 
 
 def _learned(kind: str, model: str, language: str) -> list[tuple[int, int, int]]:
-    """Input, output and thinking tokens of the newest texts that were paid for."""
+    """Input, output and thinking tokens of the newest texts that were paid for; the stand-in's teach nothing."""
     newest = PageText.objects.order_by("-pk").values_list("pk", flat=True)
     oldest = newest[NEWEST : NEWEST + 1].first()
     rows = PageText.objects.filter(
-        kind=kind, model=model, language=language, source=Source.MACHINE, output_tokens__gt=0
-    )  # fmt: skip
+        Q(ordered_model=model) | Q(ordered_model="", model=model),
+        kind=kind, language=language, source=Source.MACHINE, output_tokens__gt=0,
+    ).exclude(model__startswith=makers.STAND_IN)  # fmt: skip
     if oldest:
         rows = rows.filter(pk__gt=oldest)
     found = rows.order_by("-pk").values_list("input_tokens", "output_tokens", "thinking_tokens")[:SAMPLE]

@@ -22,6 +22,10 @@ def arguments(argv: list[str] | None = None) -> Config:
     parser.add_argument("--images", type=Path, help="folder served at /images/")
     parser.add_argument("--workers", type=int, default=1, help="batches worked on at once")
     parser.add_argument("--api-key", action="append", default=[], help="accept only this key (repeatable)")
+    parser.add_argument(
+        "--as-google", action="store_true",
+        help="name the model that was asked for as the maker of each answer, as Google does (for tests)",
+    )  # fmt: skip
     asked = parser.parse_args(argv)
     from localgemini.server import is_loopback
 
@@ -36,6 +40,7 @@ def arguments(argv: list[str] | None = None) -> Config:
     return Config(
         data_dir=asked.data_dir, host=asked.host, port=asked.port, engine=asked.engine, images=asked.images,
         workers=max(1, asked.workers), cache_dir=asked.cache_dir, api_keys=tuple(asked.api_key),
+        as_google=asked.as_google,
     )  # fmt: skip
 
 

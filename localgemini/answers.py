@@ -18,6 +18,7 @@ class Answer:
     text: str
     finish: str = "STOP"
     thoughts: int = 0
+    maker: str = ""
 
     @classmethod
     def to(cls, request: Request, text: str) -> Answer:
@@ -47,6 +48,6 @@ class Answer:
             "usageMetadata": tokens.usage(
                 tokens.of_prompt(self.request), tokens.of_text(text), self.thoughts
             ),
-            "modelVersion": self.request.model.name,
+            "modelVersion": self.maker or self.request.model.name,
             "responseId": secrets.token_urlsafe(16),
         }

@@ -26,6 +26,12 @@ class Config:
     workers: int = 1
     cache_dir: Path | None = None
     api_keys: tuple[str, ...] = ()
+    as_google: bool = False
+
+    @property
+    def own_name(self) -> str:
+        """What answers call their maker: what reads here is no model of Google's and does not pass for one."""
+        return f"localgemini-{self.engine}"
 
     @property
     def ocr_cache(self) -> Path:

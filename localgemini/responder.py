@@ -30,10 +30,11 @@ class Page:
 class Responder:
     """Answers requests with an engine, and lets the faults spoil the answers."""
 
-    def __init__(self, engine: Engine, store: Store, faults: Faults) -> None:
+    def __init__(self, engine: Engine, store: Store, faults: Faults, maker: str = "") -> None:
         self.engine = engine
         self.store = store
         self.faults = faults
+        self.maker = maker
 
     def generate(self, body: Any, model: Model) -> dict[str, Any]:
         """A direct call. Raises GoogleError."""
@@ -44,7 +45,9 @@ class Responder:
         """The response to one request. Raises BadRequest, or LineError where a fault asks for it."""
         request = requests_in.parse(body, page.model)
         text = "" if fault and fault["outcome"] in ("error", "text") else self.text(request)
-        return outcomes.apply(Answer.to(request, text), fault)
+        answer = Answer.to(request, text)
+        answer.maker = str(self.store.setting("model_version") or self.maker)
+        return outcomes.apply(answer, fault)
 
     def text(self, request: Request) -> str:
         """A transcription where the request has a picture, else a notice that nothing was translated."""

@@ -25,7 +25,8 @@ class Service:
         self.faults = Faults(self.store)
         self.files = Files(config, self.store)
         self.batches = Batches(config, self.store, self.files, self.faults)
-        self.responder = Responder(base.make(config), self.store, self.faults)
+        maker = "" if config.as_google else config.own_name
+        self.responder = Responder(base.make(config), self.store, self.faults, maker)
         self.runner = Runner(self.batches, self.responder, config.workers)
 
     def start(self) -> None:

@@ -53,6 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "refuse_long_names": False,
     "text_lines": 8,
     "processing_polls": 0,
+    "model_version": None,
 }
 
 

@@ -195,8 +195,9 @@ def _rows(parsed: Sequence[Answer]) -> Iterator[JobPage]:
 
 def _take(scene: Scene, answer: Answer, row: JobPage | None) -> PaidCall:
     """Judge one answer and write what follows; returns what it cost, which is paid whatever becomes of it."""
-    cost = prices.cost_micro_usd(answer.usage, scene.batch.model, batch=True)
+    cost = prices.cost_of(answer, scene.batch.model, batch=True)
     call = PaidCall(
+        model=answer.model_version,
         input_tokens=answer.usage.input, output_tokens=answer.usage.output,
         thinking_tokens=answer.usage.thinking, cost_micro_usd=cost,
     )  # fmt: skip
@@ -256,7 +257,8 @@ def _with_text(scene: Scene, row: JobPage, answer: Answer, accepted: Accepted, c
             target_language=scene.work.target_of(scene.order),
             language=scene.order.language,
             author=job.created_by,
-            model=scene.batch.model,
+            model=answer.model_version or scene.batch.model,
+            ordered_model=scene.batch.model,
             prompt_version=job.prompt_version,
             based_on=made_from.source_sha256 if made_from else "",
             image_sha256=made_from.image_sha256 if made_from else page.image_sha256,
@@ -314,7 +316,7 @@ def _account(scene: Scene, calls: Sequence[PaidCall]) -> None:
         job_id=job.pk,
         batch_id=scene.batch.pk,
         type=job.type,
-        model=scene.batch.model,
+        model=prices.maker_paid([call.model for call in calls], scene.batch.model),
         requests=len(calls),
         input_tokens=sum(call.input_tokens for call in calls),
         output_tokens=sum(call.output_tokens for call in calls),

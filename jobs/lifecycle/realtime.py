@@ -179,7 +179,8 @@ def _call(call: _Call, actor: Actor) -> tuple[Answer, int | None]:
         if isinstance(error, gemini.BadRequest | gemini.NotFound):
             raise NoText(error.sentence) from None
         raise Unavailable(error.sentence, retry_after=error.retry_after) from None
-    cost = prices.cost_micro_usd(answer.usage, call.order.model, batch=False)
+    cost = prices.cost_of(answer, call.order.model, batch=False)
+    entry.model = prices.maker_paid([answer.model_version], call.order.model)
     entry.input_tokens, entry.output_tokens = answer.usage.input, answer.usage.output
     entry.thinking_tokens = answer.usage.thinking
     spending.end_call(entry, paid, cost or 0, known=cost is not None)
@@ -228,7 +229,8 @@ def _saved(
             texts.NewText(
                 kind=call.work.kind, data=accepted.text, source=Source.MACHINE,
                 target_language=call.work.target_of(call.order), language=call.order.language, author=actor.name,
-                model=call.order.model, prompt_version=prompt_in_use(call.work.type).name,
+                model=answer.model_version or call.order.model, ordered_model=call.order.model,
+                prompt_version=prompt_in_use(call.work.type).name,
                 based_on=call.request.source_sha256, image_sha256=call.image.sha256 if call.image else "",
                 input_tokens=answer.usage.input, output_tokens=answer.usage.output,
                 thinking_tokens=answer.usage.thinking, cost_micro_usd=cost, finish_reason=answer.finish_reason,

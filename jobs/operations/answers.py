@@ -15,6 +15,7 @@ from books.texts import storable
 from jobs.operations.base import Answer, Refused, Usage
 
 RAW_LENGTH = 20_000  # characters
+LONGEST_NAME = 100  # characters of a model's name
 HIGHEST_OUTPUT = 65_536  # tokens: more than this no model answers
 WARMER = 0.7
 
@@ -49,6 +50,7 @@ def parse(line: Any) -> Answer:
         error_code=code,
         error_message=message,
         raw=_raw(line),
+        model_version=storable(_word(_get(response, "modelVersion"))).removeprefix("models/")[:LONGEST_NAME],
     )
 
 

@@ -77,6 +77,8 @@ class Answer:
     error_message: str = ""
     raw: str = ""
     escalation: dict[str, Any] = field(default_factory=dict)
+    model_version: str = ""
+    """What made it by its own account (Gemini's `modelVersion`); empty where an answer does not say."""
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,18 @@ class LocalGemini:
 
     key = "local-test-key"
 
-    def __init__(self, data_dir: Path, engine: str = "none", *options: str, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        engine: str = "none",
+        *options: str,
+        log: Path | None = None,
+        as_google: bool = True,
+    ) -> None:
         self.data_dir = data_dir
         self.engine = engine
-        self.options = options
+        # What the stand-in does under its own name costs nothing: tests of money need answers as Google gives them.
+        self.options = (*options, "--as-google") if as_google else options
         self.log = log or data_dir.with_suffix(".log")
         self.url = ""
         self.port = 0
