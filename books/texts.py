@@ -124,6 +124,25 @@ def dismiss_flags(text: PageText, *, by: str) -> None:
     _change(text, flags=[{**flag, **seen} for flag in text.flags], is_flagged=False)
 
 
+def flag(text: PageText, found: dict[str, str]) -> bool:
+    """Note something suspicious that shows only beside other pages or readings: `{"rule": code, "reason": sentence}`.
+
+    False when there is nothing to note it on: the text is not current any more, a person has vouched for it, or the
+    rule has spoken of it before, also when that was dismissed. Recount the book afterwards.
+    """
+    for _ in range(ATTEMPTS):
+        present = PageText.objects.filter(pk=text.pk, is_current=True, reviewed_at=None).first()
+        if present is None or any(one.get("rule") == found["rule"] for one in present.flags):
+            return False
+        # Somebody who dismissed the flags, or flagged the text, since the look above has changed one of these.
+        unchanged = PageText.objects.filter(
+            pk=present.pk, is_current=True, reviewed_at=None, is_flagged=present.is_flagged
+        )
+        if unchanged.update(flags=[*present.flags, found], is_flagged=True):
+            return True
+    return False
+
+
 def mark_reviewed(text: PageText, *, by: str) -> None:
     """A person vouches for this version."""
     _change(text, reviewed_by=by, reviewed_at=now())
