@@ -4,6 +4,9 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.db.models import Q
+
+from books.makers import STAND_IN
 from books.models import PageText, PageTextQuerySet, Source
 
 
@@ -30,13 +33,19 @@ def texts_made(made: Made) -> PageTextQuerySet:
         kind=made.kind, source=Source.MACHINE, page__hidden=False, page__book__hidden=False
     )
     same = {
-        "prompt_version": made.prompt, "model": made.model, "page__book": made.book_id,
-        "target_language": made.target_language,
+        "prompt_version": made.prompt, "page__book": made.book_id, "target_language": made.target_language,
     }  # fmt: skip
     texts = texts.filter(**{name: value for name, value in same.items() if value})
+    if made.model:
+        texts = texts.filter(_made_by(made.model))
     if made.before is not None:
         texts = texts.filter(created_at__lt=made.before)
     return texts.filter(is_flagged=True) if made.flag else texts
+
+
+def _made_by(model: str) -> Q:
+    """By that model, or by a version of it that was asked for by this name; the stand-in's work is nobody else's."""
+    return Q(model=model) | (Q(ordered_model=model) & ~Q(model__startswith=STAND_IN))
 
 
 def pages_made(made: Made) -> Iterator[tuple[str, str, list[str]]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, Q, Sum
 
-from books import review
+from books import makers, review
 from books.models import Book, Kind, Page, PageText, SampleJudgement, Source
 from books.review import Interval
 from jobs.models import Job, JobPage, PageState
@@ -34,7 +34,7 @@ class Making:
     @property
     def maker(self) -> str:
         """The model, or what else made it."""
-        return self.model or str(Source(self.source).label)
+        return makers.named(self.model) or str(Source(self.source).label)
 
     @property
     def cost_per_page(self) -> int | None:
@@ -114,10 +114,15 @@ def _makings(book: Book | None) -> list[Making]:
 
 
 def _spending(book: Book | None) -> list[Spending]:
-    """Sums of the ended jobs; no alias is called as a collection is: MongoDB would mix them up."""
-    known = ("completed_at", "estimated_micro_usd", "cost_micro_usd")
-    jobs = Job.objects.filter(**{f"{name}__isnull": False for name in known}).order_by()
-    worked = JobPage.objects.filter(**{f"job__{name}__isnull": False for name in known}).order_by()
+    """Sums of the ended jobs that were paid for; no alias is called as a collection is: MongoDB would mix them up.
+
+    What the stand-in did costs nothing and would make every estimate look too high.
+    """
+    known: dict[str, Any] = {
+        "completed_at__isnull": False, "estimated_micro_usd__isnull": False, "cost_micro_usd__gt": 0,
+    }  # fmt: skip
+    jobs = Job.objects.filter(**known).order_by()
+    worked = JobPage.objects.filter(**{f"job__{name}": value for name, value in known.items()}).order_by()
     worked = worked.filter(state__in=(PageState.SUCCEEDED, PageState.FAILED))
     if book is not None:
         jobs, worked = jobs.filter(book=book), worked.filter(job__book=book)

@@ -8,6 +8,7 @@ from django.utils.html import strip_tags
 
 from books.exports.base import Options, texts_of
 from books.languages import name_of
+from books.makers import is_stand_in
 from books.models import Book, Kind, PageText, Source
 from sourcebatch.lib.clock import now, rfc3339
 
@@ -140,4 +141,6 @@ def _maker(source: str, model: str, prompt: str) -> str:
     if source == Source.IMPORT:
         return "others, taken over with the scan"
     details = ", ".join(filter(None, (model, f"prompt {prompt}" if prompt else "")))
+    if is_stand_in(model):
+        return f"the local stand-in for Gemini, which is no model of Google's ({details})"
     return f"a machine ({details})" if details else "a machine"

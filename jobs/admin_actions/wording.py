@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from jobs import gemini
 from jobs.models import PageState, Phase, Status
 from sourcebatch.lib.show import badge, bar
 
@@ -126,6 +127,15 @@ VERBS: dict[str, Verb] = {
              "cancel", confirm=True, danger=True),
     )
 }  # fmt: skip
+
+
+def stand_in_notice() -> str:
+    """What people who see a price are told where the local stand-in answers; else empty."""
+    if not gemini.is_stand_in():
+        return ""
+    return gettext(
+        "The local stand-in answers here, not Gemini: nothing is charged. The price is what Gemini would charge."
+    )
 
 
 def reason_words(code: str) -> str:

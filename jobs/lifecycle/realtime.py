@@ -72,7 +72,7 @@ def process_now(
         raise NoText(refused.sentence, reason=refused.reason) from None
     saved = bool(save and page_id and _saved(call, answer, accepted, cost, overwrite, actor))
     return RealtimeResult(
-        page_id=page_id, text=accepted.text, model=call.order.model, usage=answer.usage,
+        page_id=page_id, text=accepted.text, model=answer.model_version or call.order.model, usage=answer.usage,
         cost_usd=None if cost is None else Decimal(cost) / 1_000_000, saved=saved,
         warnings=[*call.warnings, *(flag["reason"] for flag in accepted.flags)],
     )  # fmt: skip

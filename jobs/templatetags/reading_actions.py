@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 
 from books.models import Kind, Source
+from jobs import gemini
 from sourcebatch.lib.show import usd
 
 register = template.Library()
@@ -21,6 +22,7 @@ def process_now(context: dict[str, Any], column: Any) -> dict[str, Any]:
         "page": column.page,
         "by_person": column.text is not None and column.text.source == Source.HUMAN,
         "csrf_token": context.get("csrf_token"),
+        "stand_in": gemini.is_stand_in(),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from google import genai
 from google.genai import errors, types
 
 from localgemini.untranslated import NOTICE
+from tests.localgemini.conftest import MakeClient
 from tests.localgemini.helpers import MODEL, PROMPT, jpeg, png
 from tests.support.localgemini import LocalGemini, mark_of
 
@@ -201,3 +203,17 @@ def test_it_answers_unknown_paths_in_googles_shape(gemini: LocalGemini) -> None:
     answer = requests.get(f"{gemini.url}/v1/nothing", headers={"x-goog-api-key": "k"}, timeout=10)
     assert answer.status_code == 404
     assert answer.json()["error"]["status"] == "NOT_FOUND"
+
+
+def test_it_does_not_pass_for_google_unless_told_to(client: genai.Client, gemini: LocalGemini) -> None:
+    assert ask(client, PROMPT, image(jpeg())).model_version == MODEL
+    gemini.settings(model_version="localgemini-none")
+    assert ask(client, PROMPT, image(jpeg())).model_version == "localgemini-none"
+
+
+def test_on_its_own_it_answers_under_its_own_name(tmp_path: Path, client_for: MakeClient) -> None:
+    server = LocalGemini(tmp_path / "data", as_google=False).start()
+    try:
+        assert ask(client_for(server), PROMPT, image(jpeg())).model_version == "localgemini-none"
+    finally:
+        server.stop()
