@@ -27,7 +27,7 @@ def test_what_leaves_sql_arrives_in_mongodb_and_leaves_it_the_same(
 ) -> None:
     there, here = tmp_path / "sql.zip", tmp_path / "mongodb.zip"
     call_command("export_library", there)
-    run = manage(replica_set)
+    run = manage(replica_set.replace("/library?", "/exported?"))
     for words in (("migrate",), ("migrate", "--database", "library"), ("import_library", str(there))):
         done = run(*words)
         assert done.returncode == 0, done.stderr
