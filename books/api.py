@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
+from django.contrib.admin.models import ADDITION, CHANGE
 from django.db.models import Q
 from django.http import HttpResponse, StreamingHttpResponse
 
@@ -19,6 +20,7 @@ from books.api_shapes import (
 )
 from books.deposits import deposit
 from books.models import Book, Kind, Page, PageText
+from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.http import ApiError, Caller, answer, call, stream
 
 
@@ -49,7 +51,15 @@ def save_book(caller: Caller, body: BookBody) -> HttpResponse:
     named stay as they are.
     """
     book, created = deposit(body.as_deposit(), by=caller.name)
+    named = len(body.pages)
+    said = f"Saved with {named} pages" if created else f"Updated: {named} pages named"
+    record(api_actor(caller), [book], ADDITION if created else CHANGE, said)
     return answer(book_with_pages(book, BookDetail()), 201 if created else 200)
+
+
+def api_actor(caller: Caller) -> Actor:
+    """Who calls, for the log."""
+    return Actor(caller.name, "api", token=not caller.by_session)
 
 
 def book_with_pages(book: Book, detail: BookDetail) -> BookWithPagesAnswer:

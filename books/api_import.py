@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
-from books.api import book_with_pages
+from books.api import api_actor, book_with_pages
 from books.api_shapes import BookDetail, BookWithPagesAnswer, ImageUrl, Language
 from books.importers import ImportRefused, fetched
 from books.importers.archive_org import IDENTIFIER, manifest_address
@@ -86,7 +86,7 @@ def import_book(caller: Caller, body: ImportBody) -> HttpResponse:
     """
     wishes = Wishes(body.title.strip(), body.author.strip(), body.language, body.split_spreads)
     try:
-        reports = take_in(fetched(body.address()), actor=caller.name, wishes=wishes)
+        reports = take_in(fetched(body.address()), actor=api_actor(caller), wishes=wishes)
     except ImportRefused as refused:
         raise _refusal(refused) from None
     return answer(_told(reports), 201 if reports[0].created else 200)

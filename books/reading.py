@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -12,6 +12,7 @@ from books import texts
 from books.diff import Piece, word_diff
 from books.models import Book, Kind, Page, PageQuerySet, PageText, Source
 from books.rendering import direction, render
+from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.db import atomic
 from sourcebatch.lib.show import language_name
 
@@ -226,6 +227,4 @@ def _tidy(data: str) -> str:
 
 def write_down(user: Any, page: Page, what: str) -> None:
     """A line in Django's log: who changed what of a page, in the reading room."""
-    LogEntry.objects.log_actions(
-        user.pk, Page.objects.filter(pk=page.pk), CHANGE, change_message=what, single_object=True
-    )
+    record(Actor(user.get_username(), "admin"), [page], CHANGE, f"{what}, reading room")

@@ -16,6 +16,7 @@ from books.importers import Given, ImportRefused, fetched
 from books.importers.intake import Wishes, take_in
 from books.importers.writer import SaveReport
 from books.models import Book
+from sourcebatch.lib.adminlog import Actor
 
 GROUP = "import"
 # Seconds: below django-q2's `retry` (see settings), or a long import would be begun a second time.
@@ -55,7 +56,7 @@ def queue_images(book_id: str) -> None:
 def import_address(url: str, actor: str, depth: int = 0) -> dict[str, Any]:
     """Import a book; a collection's manifests are queued one by one."""
     try:
-        return _done(take_in(fetched(url), actor=actor))
+        return _done(take_in(fetched(url), actor=Actor(actor, "admin")))
     except ImportRefused as refused:
         if not refused.offers or depth >= MAX_DEPTH:
             return _refused(url, refused)
@@ -69,7 +70,8 @@ def import_stored(stored: str, name: str, url: str, actor: str, wishes: dict[str
     """Import an upload."""
     try:
         with default_storage.open(stored, "rb") as file:
-            found = _done(take_in(Given(name, url, file), actor=actor, wishes=Wishes(**wishes)))  # type: ignore[arg-type]
+            given = Given(name, url, file)  # type: ignore[arg-type]
+            found = _done(take_in(given, actor=Actor(actor, "admin"), wishes=Wishes(**wishes)))
     except OSError:
         return {"ok": False, "sentence": "The upload is no longer here: upload it again."}
     except ImportRefused as refused:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.contrib.admin.models import CHANGE
 from django.http import HttpResponse, StreamingHttpResponse
 
+from books.models import Page
 from jobs import lifecycle
 from jobs.api_shapes import (
     ChangedJobAnswer,
@@ -44,6 +46,8 @@ from jobs.lifecycle.realtime import NoText
 from jobs.lifecycle.remote import list_batches
 from jobs.lifecycle.spending import SpendingLimit
 from jobs.models import Job, JobPage
+from jobs.operations import operation
+from sourcebatch.lib.adminlog import record
 from sourcebatch.lib.http import ApiError, Caller, answer, call, stream
 
 SPEND, VIEW = "jobs.spend_money", "jobs.view_job"
@@ -75,7 +79,7 @@ def _detail(refused: LifecycleError) -> dict[str, Any]:
 
 
 def _actor(caller: Caller) -> Actor:
-    return Actor(name=caller.name, via="api")
+    return Actor(caller.name, "api", token=not caller.by_session)
 
 
 @call({200: JobListAnswer}, permission=VIEW, query=JobFilter)
@@ -200,6 +204,8 @@ def translate_now(caller: Caller, body: TranslateNowBody) -> HttpResponse:
 def _now(type_: str, caller: Caller, body: OcrNowBody | TranslateNowBody) -> HttpResponse:
     asked = body.model_dump(exclude_none=True, exclude={"overwrite"})
     overwrite = as_order(body.overwrite)
-    return answer(
-        realtime_answer(lifecycle.process_now(type_, **asked, overwrite=overwrite, actor=_actor(caller)))
-    )
+    done = lifecycle.process_now(type_, **asked, overwrite=overwrite, actor=_actor(caller))
+    if done.saved:
+        pages = Page.objects.filter(pk=done.page_id)
+        record(_actor(caller), pages, CHANGE, f"{operation(type_).kind} at once by {done.model}")
+    return answer(realtime_answer(done))

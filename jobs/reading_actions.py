@@ -3,10 +3,8 @@
 The room belongs to the library, which knows nothing of jobs; so the buttons come from a tag of this app and lead here.
 """
 
-from typing import Any
-
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -21,6 +19,7 @@ from jobs import statistics_page
 from jobs.lifecycle import Actor, LifecycleError, RealtimeResult, process_now
 from jobs.operations import operations
 from jobs.operations.base import Operation
+from sourcebatch.lib import adminlog
 from sourcebatch.lib.show import usd
 
 # As long as one call to Gemini may take, with its retries: a second click in this time is a double click.
@@ -81,11 +80,7 @@ def _tell(request: HttpRequest, page: Page, work: Operation, result: RealtimeRes
     messages.success(request, done)
     for warning in result.warnings:
         messages.warning(request, warning)
-    said = f"{work.type} at once by {result.model} (reading room)"
-    user: Any = request.user
-    LogEntry.objects.log_actions(
-        user.pk, Page.objects.filter(pk=page.pk), CHANGE, change_message=said, single_object=True
-    )
+    adminlog.log(request, [page], CHANGE, f"{work.kind} at once by {result.model}")
 
 
 def _back(page: Page, target: str) -> HttpResponse:

@@ -11,6 +11,7 @@ from jobs import prices, roles, schedules
 from jobs.models import GeminiModel, Price, PromptVersion
 from jobs.operations import operations
 from jobs.operations.base import Operation
+from sourcebatch.lib.adminlog import machine_id
 from sourcebatch.lib.db import library_alias
 
 # Who made the prompts that came with a release, in the place of a person's name.
@@ -24,6 +25,8 @@ def after_migrate(sender: Any, using: str, **kwargs: Any) -> None:
         schedules.ensure()
     if using == DEFAULT_DB_ALIAS and _has_table(using, "auth_group"):
         roles.ensure()
+    if using == DEFAULT_DB_ALIAS and _has_table(using, "auth_user"):
+        machine_id()
     if using == library_alias() and _has_table(using, PromptVersion._meta.db_table):
         sync_prompts()
         sync_models()

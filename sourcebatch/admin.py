@@ -12,6 +12,7 @@ from django_q.admin import ScheduleAdmin as PlainScheduleAdmin
 from django_q.models import Schedule
 
 from sourcebatch.lib.adminbase import ModelAdmin, ReadOnlyAdmin
+from sourcebatch.lib.adminlog import MACHINE
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
@@ -50,14 +51,17 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
         return given if request.user.is_superuser else (*given, "is_superuser", "user_permissions")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if obj is not None and obj.is_superuser and not request.user.is_superuser:
-            return False
-        return super().has_change_permission(request, obj)
+        return super().has_change_permission(request, obj) and not _out_of_reach(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if obj is not None and obj.is_superuser and not request.user.is_superuser:
-            return False
-        return super().has_delete_permission(request, obj)
+        return super().has_delete_permission(request, obj) and not _out_of_reach(request, obj)
+
+
+def _out_of_reach(request: HttpRequest, user: Any) -> bool:
+    """Superusers, for others; and the user that stands for tokens, commands and schedules in the log."""
+    if user is None:
+        return False
+    return user.username == MACHINE or (user.is_superuser and not request.user.is_superuser)
 
 
 @admin.register(Group)

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from books import languages, search, tasks
 from books.admin import book_page, export_page, filters, import_page
@@ -210,32 +210,32 @@ class BookAdmin(KeptAdmin):
 
     @admin.action(description=_("Set automatic"), permissions=["spend"])
     def set_automatic(self, request: HttpRequest, queryset: QuerySet[Book]) -> None:
-        self._set(
-            request, queryset, gettext("automatic: the schedule creates the jobs they need"), automatic=True
-        )
+        self._set(request, queryset, _("automatic: the schedule creates the jobs they need"), automatic=True)
 
     @admin.action(description=_("No longer automatic"), permissions=["change"])
     def unset_automatic(self, request: HttpRequest, queryset: QuerySet[Book]) -> None:
-        self._set(request, queryset, gettext("no longer automatic"), automatic=False)
+        self._set(request, queryset, _("no longer automatic"), automatic=False)
 
     @admin.action(description=_("Hide"), permissions=["change"])
     def hide(self, request: HttpRequest, queryset: QuerySet[Book]) -> None:
-        self._set(request, queryset, gettext("hidden"), hidden=True)
+        self._set(request, queryset, _("hidden"), hidden=True)
 
     @admin.action(description=_("Show again"), permissions=["change"])
     def show(self, request: HttpRequest, queryset: QuerySet[Book]) -> None:
-        self._set(request, queryset, gettext("visible"), hidden=False)
+        self._set(request, queryset, _("visible"), hidden=False)
 
     @admin.action(description=_("Keep local copies of the images"), permissions=["change"])
     def keep_images(self, request: HttpRequest, queryset: QuerySet[Book]) -> None:
         ids = list(queryset.order_by().values_list("pk", flat=True))
         for book_id in ids:
             tasks.queue_images(book_id)
+        for chunk in in_chunks(ids, 500):
+            log(request, Book.objects.filter(pk__in=chunk), CHANGE, _("Local copies of the images asked for"))
         said = ngettext("The images of %s book are copied in the background.",
                         "The images of %s books are copied in the background.", len(ids))  # fmt: skip
         messages.success(request, said % len(ids))
 
-    def _set(self, request: HttpRequest, queryset: QuerySet[Book], words: str, **values: bool) -> None:
+    def _set(self, request: HttpRequest, queryset: QuerySet[Book], words: Any, **values: bool) -> None:
         """Change by id: an update of a filtered list may need a join, which not every database can."""
         ids = list(queryset.order_by().values_list("pk", flat=True))
         for chunk in in_chunks(ids, 500):

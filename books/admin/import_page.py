@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION, CHANGE
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -21,7 +20,7 @@ from books.importers.intake import Wishes, known, take_in
 from books.models import Book
 from books.uploads import was_too_large
 from books.views.images import PLACEHOLDER
-from sourcebatch.lib.adminlog import log
+from sourcebatch.lib.adminlog import person
 
 SHOWN = 20
 """Books of one source, and pages of one book, that the preview names."""
@@ -192,9 +191,7 @@ def _import(request: HttpRequest, waiting: import_source.Waiting) -> HttpRespons
 
 def _written(request: HttpRequest, given: Given, wishes: Wishes) -> str:
     """Write it and say so; the address to go on to."""
-    reports = take_in(given, actor=request.user.get_username(), wishes=wishes)
-    for report in reports:
-        log(request, [report.book], ADDITION if report.created else CHANGE, report.sentence())
+    reports = take_in(given, actor=person(request), wishes=wishes)
     if len(reports) == 1:
         messages.success(request, reports[0].sentence())
         return reverse("admin:books_book_change", args=[reports[0].book.pk])

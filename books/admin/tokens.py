@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from books.models import ApiToken
 from sourcebatch.lib.adminbase import KeptAdmin
+from sourcebatch.lib.adminlog import log
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.show import badge
 
@@ -58,6 +60,6 @@ class ApiTokenAdmin(KeptAdmin):
         valid = list(queryset.filter(revoked_at=None))
         for token in valid:
             token.revoke(now())
-            self.log_change(request, token, gettext("Revoked (admin)"))
+        log(request, valid, CHANGE, "Revoked")
         said = ngettext("%s token opens nothing any more.", "%s tokens open nothing any more.", len(valid))
         messages.success(request, said % len(valid))

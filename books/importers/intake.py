@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.contrib.admin.models import ADDITION, CHANGE
+
 from books.importers import Given, ImportedBook, ImportRefused, read
 from books.importers.spreads import split
 from books.importers.writer import SaveReport, save
 from books.models import Book
+from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.clock import now
 
 
@@ -23,11 +26,11 @@ class Wishes:
 def take_in(
     given: Given,
     *,
-    actor: str,
+    actor: Actor,
     wishes: Wishes = Wishes(),
     seen: Callable[[ImportedBook], ImportedBook] = lambda book: book,
 ) -> list[SaveReport]:
-    """Save the books of a source and report on each. `seen` may wrap a book before it is saved.
+    """Save the books of a source, each noted in Django's log, and report on them. `seen` may wrap a book before.
 
     Raises ImportRefused; books that were saved before the one that is refused stay.
     """
@@ -55,9 +58,9 @@ def known(book: ImportedBook) -> Book | None:
     return Book.objects.filter(source_id=book.source_id).first() if book.source_id else None
 
 
-def _save(imported: ImportedBook, actor: str, wishes: Wishes) -> SaveReport:
+def _save(imported: ImportedBook, actor: Actor, wishes: Wishes) -> SaveReport:
     """Save, then correct by what the person said, so that a later import keeps that as any correction."""
-    report = save(imported, actor=actor)
+    report = save(imported, actor=actor.name)
     book = report.book
     corrected = [name for name in ("title", "author", "language") if getattr(wishes, name)]
     changed = [name for name in corrected if getattr(book, name) != getattr(wishes, name)]
@@ -66,4 +69,6 @@ def _save(imported: ImportedBook, actor: str, wishes: Wishes) -> SaveReport:
     if changed:
         book.updated_at = now()
         book.save(update_fields=[*changed, "updated_at"])
+    if changed or report.has_changed:
+        record(actor, [book], ADDITION if report.created else CHANGE, report.sentence())
     return report

@@ -44,11 +44,16 @@ class SaveReport:
     changed: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.created or self.added or self.updated or self.changed)
+
     def sentence(self) -> str:
         """What was done, for the person who imported."""
         if self.created:
             return f"Imported {self.book.title}: {self.added} pages."
-        if not (self.added or self.updated or self.changed):
+        if not self.has_changed:
             return f"{self.book.title} was here already and nothing has changed."
         parts = [f"{self.added} pages added, {self.updated} updated, {self.unchanged} unchanged"]
         parts += [f"kept as corrected here: {', '.join(self.kept)}"] if self.kept else []

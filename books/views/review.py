@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.models import CHANGE
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -18,6 +19,7 @@ from books.reading import Column
 from books.rendering import render
 from books.views.access import staff
 from books.views.room import show
+from sourcebatch.lib.adminlog import log
 
 A_PAGE = 25
 
@@ -71,6 +73,7 @@ def _draw(request: HttpRequest) -> HttpResponse:
     else:
         try:
             draw = review.draw_sample(book, kind, int(size), by=request.user.get_username())
+            log(request, [book], CHANGE, f"Sample of up to {size} pages drawn: {kind}")
             return redirect("review-sample", draw)
         except ValueError:
             messages.error(request, _("This book has no text of that kind yet."))
@@ -123,5 +126,5 @@ def _judge(request: HttpRequest, draw: str, rows: list[SampleJudgement]) -> Http
         messages.error(request, _("Say right or wrong by one of the two buttons."))
     else:
         review.judge(row, verdict, by=request.user.get_username())
-        reading.write_down(request.user, row.page, f"Judged {verdict} in sample {draw} (reading room)")
+        reading.write_down(request.user, row.page, f"Judged {verdict} in sample {draw}")
     return redirect(reverse("review-sample", args=[draw]))

@@ -236,4 +236,4 @@ def version(request: HttpRequest, text_id: str) -> HttpResponse:
 def _note(request: HttpRequest, page: Page, kind: str, said: str, written: str) -> None:
     """Tell the person, and write it down in Django's log."""
     messages.success(request, said)
-    reading.write_down(request.user, page, f"{written} ({kind}, reading room)")
+    reading.write_down(request.user, page, f"{written}: {kind}")

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import helpers
-from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
@@ -16,7 +15,6 @@ from jobs.admin_actions.background import in_chunks, later
 from jobs.admin_actions.wording import VERBS, Verb
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.models import Job
-from sourcebatch.lib.adminlog import log
 
 AT_ONCE = 25
 """Jobs that one click changes while the browser waits; more are handed to the worker."""
@@ -77,7 +75,7 @@ def _do(request: HttpRequest, verb: Verb, ids: Sequence[str]) -> None:
     done = 0
     for job in Job.objects.filter(pk__in=ids):
         try:
-            log(request, [job], CHANGE, verbs.perform(job.pk, verb, verbs.actor(request)))
+            verbs.perform(job.pk, verb, verbs.actor(request))
             done += 1
         except LifecycleError as error:
             messages.warning(request, f"{job}: {error.sentence}")

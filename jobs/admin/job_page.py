@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE
 from django.core.exceptions import PermissionDenied
 from django.http import (
     Http404,
@@ -25,7 +24,6 @@ from jobs.admin import ledger, verbs
 from jobs.admin_actions.wording import VERBS, Verb
 from jobs.lifecycle.common import LifecycleError, figures
 from jobs.models import GeminiBatch, Job, JobPage, Phase, Status
-from sourcebatch.lib.adminlog import log
 from sourcebatch.lib.show import link
 
 TITLE_LENGTH = 70  # characters: more of it pushes the way back out of the head of the page
@@ -127,7 +125,6 @@ def _perform(request: HttpRequest, job: Job, verb: Verb, page_ids: list[str] | N
     except LifecycleError as error:
         messages.error(request, error.sentence)
         return
-    log(request, [job], CHANGE, sentence)
     messages.success(request, sentence)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE
 from django.db.models import Max, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -15,6 +16,7 @@ from jobs.models import PromptVersion
 from jobs.operations import operations
 from jobs.operations.prompts import PromptError, check, variables
 from sourcebatch.lib.adminbase import KeptAdmin
+from sourcebatch.lib.adminlog import log
 from sourcebatch.lib.db import atomic
 from sourcebatch.lib.show import badge
 
@@ -107,7 +109,7 @@ class PromptVersionAdmin(KeptAdmin):
             return
         with atomic():
             put_in_use(chosen[0])
-        self.log_change(request, chosen[0], gettext("In use from now on (admin)"))
+        log(request, chosen[:1], CHANGE, "In use from now on")
         messages.success(request, gettext("%s is used for new jobs from now on.") % chosen[0].name)
 
 

@@ -1,8 +1,9 @@
-"""The admin's way to the verbs of the lifecycle: who may, what the state allows, and Django's log of it."""
+"""The admin's way to the verbs of the lifecycle: who may, and what the state allows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.contrib.admin.models import CHANGE
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext
@@ -12,6 +13,7 @@ from jobs.admin_actions.wording import VERBS, Verb
 from jobs.lifecycle.allowed import allowed
 from jobs.lifecycle.common import Actor
 from jobs.models import Job
+from sourcebatch.lib.adminlog import record
 
 
 def actor(request: HttpRequest) -> Actor:
@@ -33,13 +35,20 @@ def refusal(job: Job, verb: Verb) -> str | None:
 def perform(job_id: str, verb: Verb, by: Actor, page_ids: Sequence[str] | None = None) -> str:
     """Do it, and say in a sentence what was done. Raises LifecycleError."""
     if verb.name == "process":
-        return _step_sentence(lifecycle.advance(job_id, by).payload)
+        return _step(job_id, verb, by)
     if verb.name == "retry":
         return lifecycle.retry(job_id, by, page_ids=page_ids)
     simple: dict[str, Callable[[str, Actor], str]] = {
         "pause": lifecycle.pause, "resume": lifecycle.resume, "reset": lifecycle.reset, "cancel": lifecycle.cancel,
     }  # fmt: skip
     return simple[verb.name](job_id, by)
+
+
+def _step(job_id: str, verb: Verb, by: Actor) -> str:
+    """A step is logged here: by itself it is an event only where it sends or ends something."""
+    payload = lifecycle.advance(job_id, by).payload
+    record(by, Job.objects.filter(pk=job_id), CHANGE, verb.label)
+    return _step_sentence(payload)
 
 
 def _step_sentence(payload: dict[str, Any]) -> str:

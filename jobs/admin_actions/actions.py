@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import helpers
+from django.contrib.admin.models import CHANGE
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -21,10 +22,12 @@ from jobs.admin_actions.outlook import Choice, Outlook
 from jobs.lifecycle.create import time_to_expect
 from jobs.operations import operations
 from jobs.operations.base import Operation
+from sourcebatch.lib.adminlog import log
 
 MOST_PAGES = 20_000
 """Pages that may be ordered by ticking pages; for more, whole books are ordered."""
 AUTOMATIC = "order_ocr_then_translate"
+NOW_AUTOMATIC = _("Automatic: the schedule creates the jobs they need")
 
 Action = Callable[[Any, HttpRequest, Any], HttpResponse | None]
 
@@ -100,7 +103,7 @@ def _place(request: HttpRequest, queryset: Any, recipe: Recipe, choice: Choice) 
         messages.info(request, gettext("This order was placed already; nothing was ordered twice."))
         return
     if recipe.then_automatic:
-        _make_automatic(queryset)
+        _make_automatic(request, queryset)
     if queryset.model is Page:
         orders.tell(request, orders.place(request, _orders_of_pages(queryset, choice)))
         return
@@ -112,11 +115,14 @@ def _place(request: HttpRequest, queryset: Any, recipe: Recipe, choice: Choice) 
         orders.tell(request, orders.place(request, [choice.order(pk) for pk in ids]))
 
 
-def _make_automatic(queryset: Any) -> None:
+def _make_automatic(request: HttpRequest, queryset: Any) -> None:
     """By id: an update of a filtered list may need a join, which not every database can."""
     ids = list(queryset.order_by().values_list("pk", flat=True))
     for start in range(0, len(ids), 500):
-        Book.objects.filter(pk__in=ids[start : start + 500]).update(automatic=True)
+        books = Book.objects.filter(pk__in=ids[start : start + 500], automatic=False)
+        changed = list(books)
+        books.update(automatic=True)
+        log(request, changed, CHANGE, NOW_AUTOMATIC)
 
 
 def _orders_of_pages(queryset: Any, choice: Choice) -> list["lifecycle.NewJob"]:

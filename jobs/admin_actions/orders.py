@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.models import ADDITION
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -19,7 +18,6 @@ from jobs.admin_actions.background import in_chunks, later
 from jobs.admin_actions.outlook import Choice
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.models import Job
-from sourcebatch.lib.adminlog import log
 
 TOKENS_KEPT = 200
 logger = logging.getLogger("jobs.admin")
@@ -57,8 +55,6 @@ def place(request: HttpRequest, orders: Iterable["lifecycle.NewJob"]) -> Placed:
     placed, by = Placed(), Actor(request.user.get_username(), "admin")
     for order in orders:
         _one(order, by, placed)
-    if placed.new:
-        log(request, placed.new, ADDITION, "Created")
     return placed
 
 

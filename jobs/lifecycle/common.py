@@ -7,20 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE
 from django.db.models import Count
 
 from jobs.models import Job, JobEvent, JobPage
 from jobs.operations.base import Order
+from sourcebatch.lib import adminlog
+from sourcebatch.lib.adminlog import Actor as Actor
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.ids import new_id
 
-
-@dataclass(frozen=True)
-class Actor:
-    """Who acts, by name, and by which way: `admin`, `api`, `command` or `schedule`."""
-
-    name: str = ""
-    via: str = "command"
+# What Django's log says of each event; the job's own page has its words for them.
+LOGGED = {
+    "create": "Created", "submit": "Sent", "ended": "Batch ended", "gone": "Batch gone", "finish": "Finished",
+    "pause": "Paused", "resume": "Resumed", "retry": "Retried", "reset": "Reset", "cancel": "Cancelled",
+}  # fmt: skip
 
 
 class LifecycleError(Exception):
@@ -85,8 +86,10 @@ def order_of(job: Job) -> Order:
 
 
 def note(job: Job, verb: str, actor: Actor, detail: str = "") -> None:
-    """Write down who did what."""
+    """Write down who did what: among the job's events and in Django's log, one line for the whole job."""
     JobEvent.objects.create(job=job, verb=verb, actor=actor.name, via=actor.via, detail=detail)
+    said = LOGGED.get(verb, verb.capitalize()) + (f": {detail}" if detail else "")
+    adminlog.record(actor, [job], ADDITION if verb == "create" else CHANGE, said)
 
 
 @dataclass(frozen=True)

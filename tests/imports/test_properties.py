@@ -17,11 +17,13 @@ from books.images import ImageError, normalise, thumbnail
 from books.importers import Given, ImportRefused
 from books.importers.intake import Wishes, take_in
 from books.models import Book, Page
+from sourcebatch.lib.adminlog import Actor
 from tests.books.importers.test_mets import ordinary
 from tests.books.importers.test_picture import shades, tiff
 from tests.books.importers.test_spreads import spread
 from tests.support import pages
 
+ANN = Actor("ann", "admin")
 MANIFESTS = Path(__file__).parents[1] / "material" / "manifests"
 SEVERAL = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 # Also what no database takes: NUL, halves of surrogate pairs, numbers beyond all columns.
@@ -72,7 +74,7 @@ MANIFEST = st.fixed_dictionaries(
 def imported(raw: bytes, name: str, *, split: bool = False) -> None:
     """Through all that an upload goes through; a refusal must be a sentence."""
     try:
-        take_in(Given(name=name, file=io.BytesIO(raw)), actor="ann", wishes=Wishes(split_spreads=split))
+        take_in(Given(name=name, file=io.BytesIO(raw)), actor=ANN, wishes=Wishes(split_spreads=split))
     except ImportRefused as refused:
         assert refused.sentence[-1:] in (".", ")", '"'), refused.sentence
     finally:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.contrib.admin.models import ADDITION
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError
 
 from books.models import ApiToken
+from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.db import atomic
 
 
@@ -24,7 +26,8 @@ class Command(BaseCommand):
             raise CommandError("A token's name has 1 to 100 characters.")
         try:
             with atomic():
-                _, token = ApiToken.issue(name, options["scope"], created_by="create_token")
+                row, token = ApiToken.issue(name, options["scope"], created_by="create_token")
         except IntegrityError:
             raise CommandError(f"There is a token {name!r} already: choose another name.") from None
+        record(Actor("create_token"), [row], ADDITION, f"Made with scope {row.scope}")
         self.stdout.write(token)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from books import languages
 from books.importers import Given, ImportedBook, ImportedPage, ImportRefused, importers, opened, read
 from books.importers.intake import Wishes, known, prepared, take_in
+from sourcebatch.lib.adminlog import Actor
 
 SHOWN = 20
 # Collections hold collections; deeper than this none of a library goes.
@@ -64,7 +65,7 @@ class Command(BaseCommand):
                 return
             bars = _Bars()
             try:
-                reports = take_in(given, actor="import_book", wishes=wishes, seen=bars.over)
+                reports = take_in(given, actor=Actor("import_book"), wishes=wishes, seen=bars.over)
             finally:
                 bars.close()
         for report in reports:

@@ -4,10 +4,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.contrib.admin.models import CHANGE
 from django.core.management.base import BaseCommand, CommandError
 
 from books.exports.base import ExportRefused
-from books.exports.library_import import import_library, opened
+from books.exports.library_import import Imported, import_library, opened
+from books.models import Book
+from sourcebatch.lib.adminlog import Actor, record
+
+AT_ONCE = 500
 
 
 class Command(BaseCommand):
@@ -24,6 +29,7 @@ class Command(BaseCommand):
                 done = import_library(source)
         except ExportRefused as error:
             raise CommandError(error.sentence) from error
+        _log(done)
         added = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in done.added.items())
         self.stdout.write(f"Added: {added}. Here already: {done.same}.")
         if done.different:
@@ -31,3 +37,11 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{len(done.different)} are here with other content and stay as they are: {some}"
             )
+
+
+def _log(done: Imported) -> None:
+    """One entry for each book that something was added to."""
+    ids = sorted(done.books)
+    for start in range(0, len(ids), AT_ONCE):
+        books = Book.objects.filter(pk__in=ids[start : start + AT_ONCE])
+        record(Actor("import_library"), books, CHANGE, "Added to from a library export")

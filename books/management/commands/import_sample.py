@@ -5,10 +5,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.contrib.admin.models import ADDITION
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand
 
 from books.models import Book, Page
+from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.db import atomic
 
 FOLDER = Path(__file__).resolve().parents[2] / "sample"
@@ -47,5 +49,9 @@ class Command(BaseCommand):
         if options["if_empty"] and Book.objects.exists():
             return
         book, made = import_sample()
+        if made:
+            record(
+                Actor("import_sample"), [book], ADDITION, f"Imported {book.title}: {book.pages_count} pages."
+            )
         done = "Imported" if made else "Already here:"
         self.stdout.write(f"{done} {book.title[:40]}, {book.pages_count} pages, {book.pk}")

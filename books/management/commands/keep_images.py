@@ -3,10 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.admin.models import CHANGE
 from django.core.management.base import BaseCommand, CommandError
 
 from books.keeping import keep
 from books.models import Book
+from sourcebatch.lib.adminlog import Actor, record
 
 
 class Command(BaseCommand):
@@ -29,6 +31,8 @@ class Command(BaseCommand):
         for book in books.order_by("pk").iterator():
             kept = keep(book)
             failed += len(kept.failed)
+            if kept.copied:
+                record(Actor("keep_images"), [book], CHANGE, f"Kept a copy of {kept.copied} page images.")
             self.stdout.write(f"{book.title}: {kept.sentence()}")
         if failed:
             raise CommandError(f"{failed} images could not be had; call it again later for those.")

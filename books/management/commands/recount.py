@@ -1,12 +1,14 @@
-"""`manage.py recount`: make the counts kept on books true again."""
+"""`manage.py recount`: make the counts kept on books true again, and which translations are stale."""
 
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.admin.models import CHANGE
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from books.models import Book
+from sourcebatch.lib.adminlog import Actor, record
 
 COUNTS = ("pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_flagged")
 
@@ -14,19 +16,23 @@ COUNTS = ("pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_
 class Command(BaseCommand):
     """Harmless at any time; says which books were wrong."""
 
-    help = "Count pages and texts of every book again, and say where the kept figures were wrong."
+    help = "Count pages and texts of every book again, and say where the kept figures were wrong; find stale translations anew."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--book", default="", metavar="ID", help="this book only")
 
     def handle(self, *args: Any, **options: Any) -> None:
         books = Book.objects.filter(pk=options["book"]) if options["book"] else Book.objects.all()
-        wrong = 0
+        wrong = misjudged = 0
         for book in tqdm(books.iterator(), total=books.count(), unit="book", disable=None):
             before = [getattr(book, name) for name in COUNTS]
+            misjudged += book.judge_staleness()
             book.recount()
             after = [getattr(book, name) for name in COUNTS]
             if before != after:
                 wrong += 1
+                record(Actor("recount"), [book], CHANGE, "Counts made true again")
                 tqdm.write(f"{book.pk}  {dict(zip(COUNTS, before, strict=True))} -> {after}")
         self.stdout.write(f"{wrong} books had wrong counts.")
+        if misjudged:
+            self.stdout.write(f"{misjudged} translations were wrongly called stale or fitting.")

@@ -4,8 +4,11 @@ import os
 import secrets
 from typing import Any
 
+from django.contrib.admin.models import ADDITION, CHANGE
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
+
+from sourcebatch.lib.adminlog import Actor, record
 
 NAME = "admin"
 
@@ -21,11 +24,13 @@ def ensure_admin() -> str | None:
     user = users.filter(username=NAME).first()
     if user is None and (given or not users.filter(is_superuser=True, is_active=True).exists()):
         password = given or secrets.token_urlsafe(12)
-        users.create_superuser(username=NAME, password=password)
+        made = users.create_superuser(username=NAME, password=password)
+        record(Actor("ensure_admin"), [made], ADDITION, "Made as a superuser")
         return None if given else password
     if user and given and not user.check_password(given):
         user.set_password(given)
         user.save(update_fields=["password"])
+        record(Actor("ensure_admin"), [user], CHANGE, "Password set from ADMIN_PASSWORD")
     return None
 
 

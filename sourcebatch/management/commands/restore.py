@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sourcebatch.backup import BackupError, Restored, restore
+from sourcebatch.lib.adminlog import Actor, record_whole
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
             report = restore(options["file"], force=options["force"])
         except BackupError as error:
             raise CommandError(str(error)) from error
+        record_whole(Actor("restore"), f"Restored the state of {report.made_at}")
         self.stdout.write(f"Restored the state of {report.made_at}: database and {report.files} files.")
         self._warn(report)
 

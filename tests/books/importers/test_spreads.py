@@ -14,9 +14,11 @@ from books.importers.intake import Wishes, take_in
 from books.importers.spreads import note_spreads, split
 from books.importers.writer import save
 from books.models import Page
+from sourcebatch.lib.adminlog import Actor
 from tests.support import pages
 from tests.support.origin import Answer, Origin
 
+ANN = Actor("ann", "admin")
 SPLIT = Wishes(split_spreads=True)
 
 
@@ -81,7 +83,7 @@ def test_right_to_left_books_begin_with_the_right_half() -> None:
 
 @pytest.mark.django_db
 def test_a_spread_becomes_two_pages_that_share_one_stored_image() -> None:
-    (report,) = take_in(scans(), actor="ann", wishes=SPLIT)
+    (report,) = take_in(scans(), actor=ANN, wishes=SPLIT)
     single, left, right = Page.objects.order_by("number")
     assert report.added == 3
     assert [page.number for page in (single, left, right)] == [1, 2, 3]
@@ -104,18 +106,18 @@ def _colour(image: Image.Image, x: int) -> str:
 
 @pytest.mark.django_db
 def test_importing_a_split_book_again_changes_nothing_asked_or_not() -> None:
-    take_in(scans(), actor="ann", wishes=SPLIT)
+    take_in(scans(), actor=ANN, wishes=SPLIT)
     for wishes in (SPLIT, Wishes()):
-        (report,) = take_in(scans(), actor="ann", wishes=wishes)
+        (report,) = take_in(scans(), actor=ANN, wishes=wishes)
         assert "nothing has changed" in report.sentence()
     assert Page.objects.count() == 3
 
 
 @pytest.mark.django_db
 def test_a_book_that_is_here_unsplit_is_not_renumbered() -> None:
-    take_in(scans(), actor="ann")
+    take_in(scans(), actor=ANN)
     with pytest.raises(ImportRefused, match="page numbers never change"):
-        take_in(scans(), actor="ann", wishes=SPLIT)
+        take_in(scans(), actor=ANN, wishes=SPLIT)
     assert Page.objects.count() == 2
 
 
