@@ -234,5 +234,5 @@ def page_answer(page: Page, texts: dict[str, dict[str, Any]]) -> PageAnswer:
 
 
 def _translation(row: dict[str, Any], ocr: dict[str, Any] | None) -> TranslationAnswer:
-    stale = ocr is not None and row["based_on"] != ocr["text_sha256"]
+    stale = ocr is not None and row["based_on"] not in ("", ocr["text_sha256"])
     return {**text_answer(row), "target_language": row["target_language"], "stale": stale}

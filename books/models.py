@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from books import makers
 from sourcebatch.lib.clock import now
+from sourcebatch.lib.db import is_mongodb
 from sourcebatch.lib.ids import new_id
 
 
@@ -126,8 +127,20 @@ class Book(models.Model):
             "pages_flagged": done.filter(is_flagged=True).count(),
         }
         Book.objects.filter(pk=self.pk).update(**counts, updated_at=now())
+        if not is_mongodb():
+            # From here on nobody else counts this book: two who wrote past each other are put right by the second.
+            self.judge_staleness()
         for name, value in counts.items():
             setattr(self, name, value)
+
+    def judge_staleness(self) -> int:
+        """Make `is_stale` of its translations true again; how many were wrong."""
+        wrong = list(PageText.objects.filter(page__book=self).misjudged().values_list("pk", "is_stale"))
+        for was in (True, False):
+            ids = [pk for pk, is_stale in wrong if is_stale == was]
+            for start in range(0, len(ids), 500):
+                PageText.objects.filter(pk__in=ids[start : start + 500]).update(is_stale=not was)
+        return len(wrong)
 
 
 class PageQuerySet(models.QuerySet["Page"]):
@@ -159,14 +172,11 @@ class PageQuerySet(models.QuerySet["Page"]):
 
     def stale(self, target_language: str = "") -> Self:
         """Pages whose translation was made from a transcription that has changed since."""
-        source = PageText.objects.filter(page=OuterRef("page"), kind=Kind.OCR, is_current=True)
-        old = PageText.objects.filter(
-            Exists(source.exclude(text_sha256=OuterRef("based_on"))),
-            page=OuterRef("pk"), kind=Kind.TRANSLATION, is_current=True,
-        )  # fmt: skip
+        old = PageText.objects.stale()
         if target_language:
             old = old.filter(target_language=target_language)
-        return self.filter(Exists(old))
+        # They are few, so they are looked up by id.
+        return self.filter(pk__in=old.order_by().values("page_id"))
 
 
 class Page(models.Model):
@@ -224,9 +234,21 @@ class PageTextQuerySet(models.QuerySet["PageText"]):
         """Current texts with something suspicious about them, not yet dismissed."""
         return self.current().filter(is_flagged=True)
 
+    def stale(self) -> Self:
+        """Current translations of transcriptions that have changed since."""
+        return self.current().filter(is_stale=True)
+
+    def misjudged(self) -> Self:
+        """Current translations whose `is_stale` is not what a look at the page's transcription says."""
+        source = PageText.objects.filter(page=OuterRef("page"), kind=Kind.OCR, is_current=True)
+        changed = Exists(source.exclude(text_sha256=OuterRef("based_on")))
+        translations = self.current().filter(kind=Kind.TRANSLATION).order_by()
+        fresh = Q(based_on="") | ~changed
+        return translations.filter(Q(fresh, is_stale=True) | Q(~fresh, is_stale=False))
+
 
 class PageText(models.Model):
-    """One version of a page's text. Rows are never changed but for `is_current`, flags and review."""
+    """One version of a page's text. Rows are never changed but for `is_current`, `is_stale`, flags and review."""
 
     id = id_field()
     page = models.ForeignKey(Page, on_delete=models.PROTECT, related_name="texts", verbose_name=_("page"))
@@ -254,6 +276,8 @@ class PageText(models.Model):
     flags = models.JSONField(default=list, blank=True)
     is_flagged = models.BooleanField(_("flagged"), default=False)
     is_current = models.BooleanField(default=False)
+    # Of a current translation: its page's transcription is not the one it was made from any more.
+    is_stale = models.BooleanField(default=False)
     reviewed_by = models.CharField(_("reviewed by"), max_length=150, blank=True)
     reviewed_at = models.DateTimeField(_("reviewed"), null=True, blank=True)
     created_at = models.DateTimeField(default=now)
@@ -277,6 +301,9 @@ class PageText(models.Model):
             # Few texts are a person's: without it the filter "Edited by hand" reads all texts.
             models.Index(
                 fields=["page"], condition=Q(is_current=True, source="human"), name="page_texts_human"
+            ),
+            models.Index(
+                fields=["page"], condition=Q(is_current=True, is_stale=True), name="page_texts_stale"
             ),
         ]
 

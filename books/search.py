@@ -5,7 +5,7 @@ words in it by an FTS5 index that triggers keep in step, PostgreSQL by a GIN ind
 through it. This module and search_query hold all that differs between databases.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -89,13 +89,22 @@ def put(text: PageText, *, replaces: bool = True) -> None:
     _row(text, text.page.book_id, text.page.number).save(force_insert=True)
 
 
-def put_many(texts: Iterable[PageText]) -> int:
-    """The same for current texts that have no folded copy yet; how many they were. The page comes with each."""
+def put_many(texts: Iterable[PageText], *, replaces: bool = False) -> int:
+    """The same for many current texts; how many they were. The page comes with each."""
     done, rest = 0, iter(texts)
     while chunk := list(islice(rest, CHUNK)):
+        if replaces:
+            _forget(chunk)
         rows = [_row(text, text.page.book_id, text.page.number) for text in chunk]
         done += len(SearchText.objects.bulk_create(rows))
     return done
+
+
+def _forget(texts: Sequence[PageText]) -> None:
+    """Delete the copies of what these texts take the place of."""
+    for kind, target in {(text.kind, text.target_language) for text in texts}:
+        pages = [text.page_id for text in texts if (text.kind, text.target_language) == (kind, target)]
+        SearchText.objects.filter(page_id__in=pages, kind=kind, target_language=target).delete()
 
 
 def rebuild(book: Book) -> int:

@@ -7,19 +7,20 @@ texts, so that two writers at once, in whatever process, end with one current te
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 
 from books import search
-from books.models import Page, PageText, PageTextQuerySet, Source
+from books.models import Kind, Page, PageText, PageTextQuerySet, Source
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import atomic, is_mongodb
 
 # With n writers at one page's text at once the last of them loses n - 1 times.
 ATTEMPTS = 20
+CHUNK = 500  # ids in one query
 # What a machine's or an imported text may push into history, by the order's `overwrite`.
 REPLACEABLE: dict[str, tuple[str, ...]] = {
     "": (),
@@ -98,6 +99,26 @@ def write(page: Page, new: NewText, *, overwrite: str = "machine") -> Written:
     return _settle(page, new, EVERYTHING if new.source == Source.HUMAN else REPLACEABLE[overwrite])
 
 
+def write_many(news: Sequence[tuple[Page, NewText]], *, overwrite: str = "machine") -> list[Written]:
+    """Keep texts of many pages by the rules of `write`, in a handful of queries; what became of each, in order.
+
+    When another writer's text becomes current between the look and the
+    write, all are written again page by page. What is said of `write` about transactions, errors and counts holds.
+    """
+    if overwrite not in REPLACEABLE:
+        raise ValueError(f'overwrite must be "", "machine" or "human", not {overwrite!r}.')
+    if not news:
+        return []
+    present = _present([page.pk for page, _ in news])
+    try:
+        with atomic():
+            return _write_at_once(news, present, REPLACEABLE[overwrite])
+    except _races():
+        in_order = sorted(range(len(news)), key=lambda at: news[at][0].pk)
+        written = {at: write(*news[at], overwrite=overwrite) for at in in_order}
+        return [written[at] for at in range(len(news))]
+
+
 def restore(text: PageText, *, author: str) -> Written:
     """Make an older version current again, as a new row by `author`; nothing is done when it is current
     already.
@@ -158,6 +179,13 @@ def mark_blank(page: Page) -> bool:
     return True
 
 
+def mark_all_blank(pages: Sequence[Page]) -> None:
+    """`mark_blank` for many pages at once."""
+    Page.objects.filter(pk__in=[page.pk for page in pages], blank_overruled=False).update(blank=True)
+    for page in pages:
+        page.blank = page.blank or not page.blank_overruled
+
+
 def unmark_blank(page: Page, *, overrule: bool = False) -> None:
     """The page has something to read after all; `overrule` also keeps machines from calling it blank
     again.
@@ -172,13 +200,11 @@ def _settle(page: Page, new: NewText, replaceable: Sequence[str]) -> Written:
     """Write in a transaction of its own, and look again when somebody else's text became current
     meanwhile.
     """
-    # MongoDB ends a lost race by other errors than that of the unique index.
-    race: type[DatabaseError] = DatabaseError if is_mongodb() else IntegrityError
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with atomic():
                 return _write(page, new, replaceable, first=attempt == 1)
-        except race:
+        except _races():
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
@@ -196,9 +222,84 @@ def _write(page: Page, new: NewText, replaceable: Sequence[str], *, first: bool)
     # Raises IntegrityError when another writer's text has become current since the looks above.
     PageText.objects.filter(pk=row.pk).update(is_current=True)
     row.is_current = True
+    _judge_staleness([row])
     # A second attempt inside an outer transaction is not to be had on MongoDB.
     search.put(row, replaces=bool(replaced) or not first or is_mongodb())
     return Written(row, True)
+
+
+def _races() -> type[DatabaseError]:
+    """How a lost race ends: MongoDB has other errors for it than that of the unique index."""
+    return DatabaseError if is_mongodb() else IntegrityError
+
+
+def _write_at_once(
+    news: Sequence[tuple[Page, NewText]],
+    present: Mapping[tuple[str, str, str], PageText],
+    replaceable: Sequence[str],
+) -> list[Written]:
+    """The old ones out of the way, then the new ones, current where nothing protected was seen."""
+    rows = [_row(page, new) for page, new in news]
+    old = [present.get(_slot(row)) for row in rows]
+    for row, before in zip(rows, old, strict=True):
+        may = EVERYTHING if row.source == Source.HUMAN else replaceable
+        row.is_current = before is None or before.source in may
+    replaced = [before.pk for row, before in zip(rows, old, strict=True) if row.is_current and before]
+    _retire(replaced)
+    # Raises IntegrityError when another writer's text has become current where there was none.
+    PageText.objects.bulk_create(sorted(rows, key=lambda row: row.page_id), CHUNK)
+    current = [row for row in rows if row.is_current]
+    _judge_staleness(current)
+    search.put_many(current, replaces=bool(replaced))
+    kept = [
+        "" if row.is_current or before is None else _kept(before)
+        for row, before in zip(rows, old, strict=True)
+    ]
+    return [Written(row, row.is_current, why) for row, why in zip(rows, kept, strict=True)]
+
+
+def _slot(text: PageText) -> tuple[str, str, str]:
+    """What only one text can be current in."""
+    return text.page_id, text.kind, text.target_language
+
+
+def _present(page_ids: Sequence[str]) -> dict[tuple[str, str, str], PageText]:
+    """The current texts of these pages, without their words."""
+    found: dict[tuple[str, str, str], PageText] = {}
+    for start in range(0, len(page_ids), CHUNK):
+        rows = PageText.objects.current().filter(page_id__in=page_ids[start : start + CHUNK]).order_by()
+        found |= {_slot(row): row for row in rows.only("page_id", "kind", "target_language", "source")}
+    return found
+
+
+def _retire(ids: Sequence[str]) -> None:
+    """These texts are current no more. Raises IntegrityError when one was not: another writer came first."""
+    changed = 0
+    for start in range(0, len(ids), CHUNK):
+        texts = PageText.objects.current().filter(pk__in=ids[start : start + CHUNK])
+        changed += texts.order_by().update(is_current=False)
+    if changed < len(ids):
+        raise IntegrityError("Another text has become current meanwhile.")
+
+
+def _judge_staleness(written: Sequence[PageText]) -> None:
+    """Keep `is_stale` true, of these texts and of the translations of the transcriptions among them.
+
+    Those who change both texts of a page at once may miss each other: Book.recount, called after both, does not.
+    """
+    page_ids = sorted({text.page_id for text in written})
+    for start in range(0, len(page_ids), CHUNK):
+        rows = PageText.objects.current().filter(page_id__in=page_ids[start : start + CHUNK]).order_by()
+        facts = list(rows.values_list("pk", "page_id", "kind", "text_sha256", "based_on", "is_stale"))
+        hashes = {page_id: sha256 for _, page_id, kind, sha256, _, _ in facts if kind == Kind.OCR}
+        for was in (True, False):
+            wrong = [
+                pk for pk, page_id, kind, _, based_on, is_stale in facts
+                if kind == Kind.TRANSLATION and is_stale == was
+                and was != (based_on not in ("", hashes.get(page_id, based_on)))
+            ]  # fmt: skip
+            if wrong:
+                PageText.objects.filter(pk__in=wrong).update(is_stale=not was)
 
 
 def _row(page: Page, new: NewText) -> PageText:

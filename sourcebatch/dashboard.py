@@ -229,7 +229,7 @@ def _failed_jobs() -> int:
 
 
 def stale_pages() -> int:
-    """Pages whose translation is older than their transcription; every page is looked at, so it is kept a while."""
+    """Pages whose translation is older than their transcription; there may be very many, so it is kept a while."""
     count: int | None = cache.get("stale-pages")
     if count is None:
         count = Page.objects.visible().stale().count()

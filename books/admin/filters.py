@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -94,10 +94,13 @@ class BookStale(QuestionFilter):
     parameter_name = "stale"
 
     def yes(self, queryset: Any) -> Any:
-        return queryset.filter(Exists(Page.objects.filter(book=OuterRef("pk")).stale()))
+        return queryset.filter(pk__in=self._stale())
 
     def no(self, queryset: Any) -> Any:
-        return queryset.exclude(Exists(Page.objects.filter(book=OuterRef("pk")).stale()))
+        return queryset.exclude(pk__in=self._stale())
+
+    def _stale(self) -> Any:
+        return Page.objects.stale().order_by().values("book_id")
 
 
 class Automatic(QuestionFilter):

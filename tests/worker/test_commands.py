@@ -7,7 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from books.models import Book, Page
+from books import texts
+from books.models import Book, Page, PageText
 from jobs.models import Job, JobPage, Status
 from tests.support.library import make_book, order_ocr, run
 from tests.support.localgemini import LocalGemini
@@ -141,6 +142,20 @@ def test_check_library_finds_what_does_not_balance() -> None:
         call_command("check_library", "--files", stdout=out)
     assert f"job {job.pk}: its progress says" in out.getvalue()
     assert "its image nowhere.jpg is missing" in out.getvalue()
+
+
+def test_check_library_finds_what_is_wrongly_kept_as_stale_and_recount_mends_it() -> None:
+    page = make_book(1).pages.get()
+    texts.write(page, texts.NewText("ocr", "unda", "human"))
+    texts.write(page, texts.NewText("translation", "wave", "human", "en", based_on=texts.text_hash("unda")))
+    PageText.objects.filter(kind="translation").update(is_stale=True)
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("check_library", stdout=out)
+    assert "the translation is kept as stale, though it is not; recount mends that" in out.getvalue()
+    assert "1 translations were wrongly called stale or fitting." in said("recount")
+    assert not Page.objects.stale().exists()
+    assert said("check_library") == "Everything is in order.\n"
 
 
 def test_the_sample_book_is_imported_once() -> None:

@@ -16,7 +16,7 @@ COUNTS = ("pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_
 class Command(BaseCommand):
     """Harmless at any time; says which books were wrong."""
 
-    help = "Count pages and texts of every book again, and say where the kept figures were wrong; find stale translations anew."
+    help = "Count pages, texts and stale translations of every book again, and say where what is kept was wrong."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--book", default="", metavar="ID", help="this book only")

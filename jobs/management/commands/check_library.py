@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand
 from django.db.models import Exists, ForeignKey, Model, OuterRef
 
-from books.models import Page
+from books.models import Page, PageText
 from jobs.lifecycle.common import figures
 from jobs.models import LIVE, OPEN_STATES, Job, JobPage, Status
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [*dangling(), *unbalanced(), *ended_with_open_pages(), *wrong_openness()]
+        found = [*dangling(), *unbalanced(), *ended_with_open_pages(), *wrong_openness(), *wrong_staleness()]
         if options["files"]:
             found += missing_files()
         for sentence in found:
@@ -85,6 +85,13 @@ def wrong_openness() -> Iterator[str]:
     ]
     for pk in wrong:
         yield f"page of a job {pk}: whether it is open does not fit its state"
+
+
+def wrong_staleness() -> Iterator[str]:
+    """Translations that are kept as stale and are not, or the other way round."""
+    for pk, is_stale in PageText.objects.misjudged().values_list("pk", "is_stale")[:SHOWN]:
+        said = "stale, though it is not" if is_stale else "fitting, though it is stale"
+        yield f"text {pk}: the translation is kept as {said}; recount mends that"
 
 
 def missing_files() -> Iterator[str]:
