@@ -265,6 +265,8 @@ class PageText(models.Model):
     ordered_model = models.CharField(max_length=100, blank=True)
     prompt_version = models.CharField(_("prompt"), max_length=60, blank=True)
     based_on = models.CharField(max_length=64, blank=True)
+    # Which terms of the glossary it was made with (books.glossary.digest); empty: none.
+    glossary = models.CharField(max_length=16, blank=True)
     image_sha256 = models.CharField(max_length=64, blank=True)
     job_id = models.CharField(max_length=40, blank=True, db_index=True)
     input_tokens = models.PositiveIntegerField(default=0)
@@ -354,6 +356,32 @@ class SearchText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.page_id} {self.kind}"
+
+
+class GlossaryTerm(models.Model):
+    """How a book's term is to be rendered in one language; books.glossary reads and writes them."""
+
+    id = id_field()
+    book = models.ForeignKey(Book, on_delete=models.CASCADE, related_name="glossary", verbose_name=_("book"))
+    target_language = models.CharField(_("translated into"), max_length=35)
+    number = models.PositiveIntegerField(default=0)
+    term = models.CharField(_("term"), max_length=200)
+    rendering = models.CharField(_("rendering"), max_length=400)
+    note = models.CharField(_("note"), max_length=400, blank=True)
+    created_by = models.CharField(max_length=150, blank=True)
+    created_at = models.DateTimeField(default=now)
+
+    class Meta:
+        db_table = "glossary_terms"
+        ordering = ["book", "target_language", "number"]
+        verbose_name = _("glossary term")
+        verbose_name_plural = _("glossary terms")
+        constraints = [
+            models.UniqueConstraint(fields=["book", "target_language", "term"], name="glossary_terms_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.term} = {self.rendering}"
 
 
 class SampleJudgement(models.Model):

@@ -50,6 +50,7 @@ class NewText:
     ordered_model: str = ""
     prompt_version: str = ""
     based_on: str = ""
+    glossary: str = ""
     image_sha256: str = ""
     job_id: str = ""
     input_tokens: int = 0
@@ -133,7 +134,7 @@ def restore(text: PageText, *, author: str) -> Written:
 
 _COPIED = (
     "kind", "data", "source", "target_language", "language", "model", "ordered_model", "prompt_version", "based_on",
-    "image_sha256", "job_id", "finish_reason", "flags",
+    "glossary", "image_sha256", "job_id", "finish_reason", "flags",
 )  # fmt: skip
 
 

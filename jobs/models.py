@@ -289,6 +289,7 @@ class BatchPreparation(models.Model):
     line_sha256 = models.CharField(max_length=64, blank=True)
     image_sha256 = models.CharField(max_length=64, blank=True)
     source_sha256 = models.CharField(max_length=64, blank=True)
+    glossary = models.CharField(max_length=16, blank=True)
     input_tokens = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=now)
 

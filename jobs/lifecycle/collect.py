@@ -261,6 +261,7 @@ def _with_text(scene: Scene, row: JobPage, answer: Answer, accepted: Accepted, c
             ordered_model=scene.batch.model,
             prompt_version=job.prompt_version,
             based_on=made_from.source_sha256 if made_from else "",
+            glossary=made_from.glossary if made_from else "",
             image_sha256=made_from.image_sha256 if made_from else page.image_sha256,
             job_id=job.pk,
             input_tokens=answer.usage.input,

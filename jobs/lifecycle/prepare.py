@@ -158,6 +158,7 @@ def _preparation(item: Work, work: Operation, order: Order) -> BatchPreparation:
         preparation.segment, preparation.offset = item.line.segment, item.line.offset
         preparation.length, preparation.line_sha256 = item.line.length, item.line.sha256
         preparation.source_sha256 = item.request.source_sha256
+        preparation.glossary = item.request.glossary
         preparation.input_tokens = prices.input_tokens(
             item.request.system + item.request.text, order.model, item.image
         )  # fmt: skip

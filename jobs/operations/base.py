@@ -43,13 +43,15 @@ class Request:
     """One request to a model, before it becomes a line of a batch file.
 
     `generation` is Gemini's generationConfig in its REST spelling; `source_sha256` is the hash of the text
-    that the request was made from (empty when it was made from the image).
+    that the request was made from (empty when it was made from the image), `glossary` the digest of the
+    glossary's terms in it.
     """
 
     system: str
     text: str
     generation: dict[str, Any]
     source_sha256: str = ""
+    glossary: str = ""
 
 
 @dataclass(frozen=True)
