@@ -22,7 +22,7 @@ from jobs.mongodb.sources import COLLECTIONS, Damage, Document, Library
 from jobs.operations import operation
 from sourcebatch.lib.db import atomic
 
-CHUNK = 200
+CHUNK = 100
 EXAMPLES = 5
 IMPORTER = Actor("import_mongodb", "command")
 NO_BOOK = "belong to a book that is not here"
@@ -167,6 +167,7 @@ def _pages(chunk: dict[str, Document], done: Brought) -> None:
 
 def _texts(pages: Sequence[Page], chunk: dict[str, Document], books: dict[str, Book], done: Brought) -> None:
     known = _known([page.pk for page in pages])
+    news: list[tuple[Page, texts.NewText]] = []
     for page in pages:
         page.book = books[page.book_id]
         for new in rows.texts(chunk[page.pk], page.book):
@@ -179,9 +180,10 @@ def _texts(pages: Sequence[Page], chunk: dict[str, Document], books: dict[str, B
             elif there:
                 done.refuse("texts", "differ from a text that the page has here, which stays", page.pk)
             else:
-                texts.write(page, new, overwrite="")
-                done.added["texts"] += 1
-                done.changed.add(page.book_id)
+                news.append((page, new))
+    texts.write_many(news, overwrite="")
+    done.added["texts"] += len(news)
+    done.changed |= {page.book_id for page, _ in news}
 
 
 def _known(page_ids: Sequence[str]) -> dict[tuple[str, str, str], set[str]]:

@@ -23,6 +23,8 @@ from sourcebatch.lib.clock import now
 M = TypeVar("M", bound=Model)
 ID = re.compile(r"[A-Za-z0-9._~:-]{1,40}")
 HIGHEST_NUMBER = 1_000_000
+# What a translation was made from when its source has changed since: it matches no hash, so it shows as stale.
+LOST = "unknown"
 PERSON = {"human", "person", "manual", "user", "editor", "edited"}
 MACHINE = {"machine", "ai", "gemini", "model", "batch", "batch_api"}
 UNFINISHED = (
@@ -154,7 +156,7 @@ def _based_on(translation: Document, ocr: Document, source: Any) -> str:
     if not isinstance(source, str):
         return ""
     made, changed = _moment(translation.get("updated_at")), _moment(ocr.get("updated_at"))
-    return "" if made and changed and changed > made else text_hash(storable(source))
+    return LOST if made and changed and changed > made else text_hash(storable(source))
 
 
 def job(document: Document, of: Book) -> Job:
