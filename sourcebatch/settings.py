@@ -230,6 +230,11 @@ FETCH_CONTACT = env.str("FETCH_CONTACT", default="")
 IMAGE_MAX_SIDE = env.int("IMAGE_MAX_SIDE", default=1500)
 IMAGE_MAX_PIXELS = env.int("IMAGE_MAX_PIXELS", default=200_000_000)
 
+# --- Second readings ------------------------------------------------------------------------------------------------
+SECOND_READING = env.str("SECOND_READING", default="auto")
+SECOND_READING_SECONDS = env.float("SECOND_READING_SECONDS", default=40.0)
+SECOND_READING_PAGE_SECONDS = env.float("SECOND_READING_PAGE_SECONDS", default=60.0)
+
 # --- Alarms ------------------------------------------------------------------------------------------------------
 ALARM_EMAILS = env.list("ALARM_EMAILS", default=[])
 ALARM_WEBHOOK_URL = env.str("ALARM_WEBHOOK_URL", default="").strip()

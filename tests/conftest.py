@@ -14,6 +14,7 @@ SLOW_FOLDERS = {
     "incidents",
     "scale",
     "scripts",
+    "second_reading",
     "security",
     "tooling",
     "torture",

@@ -1,0 +1,1 @@
+"""Reading pages a second time with the real engines of this machine."""
