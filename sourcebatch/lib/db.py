@@ -72,3 +72,11 @@ def update_many(rows: Sequence[Model], fields: Sequence[str]) -> None:
             f"UPDATE {quote(meta.db_table)} SET {changes} WHERE {quote(meta.pk.column)} = %s",  # noqa: S608
             values,
         )
+
+
+def analyze() -> None:
+    """Let the database count what is in its tables, so that it plans well: after filling many of them at once."""
+    connection = connections[library_alias()]
+    if connection.vendor in ("sqlite", "postgresql"):
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
