@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from books import images
 from books.models import Book, Page
+from books.second_reading.models import Inspection
 
 # So many pages are asked for at once; the fetcher keeps its manners for each host.
 CHUNK = 50
@@ -52,6 +53,8 @@ def keep(book: Book, *, seconds: float = float("inf")) -> Kept:
             else:
                 kept.copied += _store(page, found)
     kept.left = len(rows)
+    # Images that are here now can be read a second time.
+    Inspection.objects.filter(book=book).update(readings_at=None)
     return kept
 
 

@@ -20,6 +20,7 @@ PLANNED = (
     Planned("jobs.tasks.collect", _("Collect results"), 60),
     Planned("jobs.tasks.create_automatic_jobs", _("Create jobs for automatic books"), 6 * 60),
     Planned("jobs.tasks.housekeeping", _("Housekeeping"), 24 * 60),
+    Planned("books.second_reading.tasks.look_over", _("Second readings"), 2),
     Planned("sourcebatch.alarms.send_alarms", _("Alarms"), 10),
 )
 

@@ -7,13 +7,14 @@ small difference is no matter. Below eight compared pages nothing is usual, and 
 whose reading is found in a neighbour's text, not in its own, has the wrong text however many pages there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from books import texts
 from books.models import Book, Kind, Page, PageText
 from books.second_reading import compare
+from books.second_reading.compare import Groups
 from books.second_reading.engines import Engine
 from books.second_reading.models import SecondReading
 
@@ -81,29 +82,52 @@ def _unusual(differs: float, usual: Usual | None) -> str:
 
 
 def _neighbours(page_id: str, differs: float, engine: Engine) -> str:
-    """Says so when the reading fits a neighbour's text far better than the page's own."""
+    """Says so when the reading is a neighbour's text, or the text is what was read on a neighbour."""
     if differs < DOUBTFUL:
         return ""
     reading = SecondReading.objects.select_related("page", "book").get(page=page_id)
     known = engine.scripts(reading.book.language)
-    own = compare.of_reading(reading.text, known)
-    best, number = differs, 0
-    for text in _texts_near(reading.page):
-        groups, share = compare.of_text(text.data, known)
-        other = compare.disagreement(groups, own, share)
-        if other is not None and other < best:
-            best, number = other, text.page.number
-    if best > DOUBTFUL or differs - best < LEAST_BEYOND:
-        return ""
-    return (
-        f"The OCR engine on this machine reads here what is the text of page {number} ({best:.0%} differ), not this "
-        f"text ({differs:.0%} differ): texts may stand on the wrong pages."
+    own_reading = compare.of_reading(reading.text, known)
+    near = _near(reading.page)
+    other_texts = _closest(
+        (text.page.number, *compare.of_text(text.data, known), own_reading) for text in _texts_of(near)
     )
+    if _convinces(other_texts, differs):
+        return (
+            f"The OCR engine on this machine reads here what is the text of page {other_texts[1]} "
+            f"({other_texts[0]:.0%} differ), not this text ({differs:.0%} differ): texts may stand on the wrong pages."
+        )
+    own = [compare.of_text(text.data, known) for text in _texts_of([page_id])]
+    others = SecondReading.objects.filter(page__in=near).select_related("page")
+    elsewhere = _closest(
+        (other.page.number, *groups, compare.of_reading(other.text, known))
+        for groups in own
+        for other in others
+    )
+    if _convinces(elsewhere, differs):
+        return (
+            f"The OCR engine on this machine finds this text on page {elsewhere[1]} ({elsewhere[0]:.0%} differ), "
+            f"not here ({differs:.0%} differ): texts may stand on the wrong pages."
+        )
+    return ""
 
 
-def _texts_near(page: Page) -> list[PageText]:
+def _closest(pairs: Iterable[tuple[int, Groups, float, Groups]]) -> tuple[float, int]:
+    """The smallest disagreement among texts and readings, with its page's number."""
+    found = [(compare.disagreement(text, reading, share), number) for number, text, share, reading in pairs]
+    return min(((differs, number) for differs, number in found if differs is not None), default=(1.0, 0))
+
+
+def _convinces(closest: tuple[float, int], differs: float) -> bool:
+    return closest[0] <= DOUBTFUL and differs - closest[0] >= LEAST_BEYOND
+
+
+def _near(page: Page) -> list[str]:
     near = Page.objects.visible().filter(book=page.book_id)
     before = near.filter(number__lt=page.number).order_by("-number")[:NEAR]
     behind = near.filter(number__gt=page.number).order_by("number")[:NEAR]
-    ids = [one.pk for one in (*before, *behind)]
-    return list(PageText.objects.current().filter(page__in=ids, kind=Kind.OCR).select_related("page"))
+    return [one.pk for one in (*before, *behind)]
+
+
+def _texts_of(page_ids: Sequence[str]) -> list[PageText]:
+    return list(PageText.objects.current().filter(page__in=page_ids, kind=Kind.OCR).select_related("page"))

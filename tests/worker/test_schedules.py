@@ -17,6 +17,7 @@ def test_a_fresh_database_has_them_all() -> None:
         ("jobs.tasks.create_automatic_jobs", 360),
         ("jobs.tasks.housekeeping", 1440),
         ("sourcebatch.alarms.send_alarms", 10),
+        ("books.second_reading.tasks.look_over", 2),
     }
 
 
