@@ -142,11 +142,12 @@ def _cells(line: str) -> list[str]:
         return line.split("\t")
     if " = " in line:
         return line.split(" = ", 2)
-    delimiter = ";" if ";" in line and '"' not in line.partition(";")[0] else ","
     try:
-        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        rows = [next(csv.reader([line], delimiter=sign, skipinitialspace=True)) for sign in ";,"]
     except csv.Error as error:
         raise GlossaryError(f"“{line.strip()[:60]}” is no line of a table: {error}.") from None
+    # Whichever comes first divides the line; the other is part of what is written there.
+    return min(rows, key=lambda row: (len(row) < 2, len(row[0])))
 
 
 # --- On a page -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
+from books import glossary
 from books.makers import STAND_IN
 from books.models import PageText, PageTextQuerySet, Source
 
@@ -15,7 +16,7 @@ class Made:
     """Which texts: every field that is given must hold.
 
     `prompt` is a prompt's version as texts name it, `ocr-1`; `flag` a rule's name, `any` for all rules;
-    `before` a time. Only current texts of visible pages count, and only those of machines.
+    `before` a time; `glossary` keeps to translations made with other terms than the glossary has now. Only current texts of visible pages count, and only those of machines.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Made:
     flag: str = ""
     book_id: str = ""
     target_language: str = ""
+    glossary: bool = False
 
 
 def texts_made(made: Made) -> PageTextQuerySet:
@@ -58,7 +60,14 @@ def pages_made(made: Made) -> Iterator[tuple[str, str, list[str]]]:
         if made.flag in ("", "any") or _has(flags, made.flag):
             found.setdefault((book_id, language), []).append(page_id)
     for (book_id, language), page_ids in found.items():
-        yield book_id, language, page_ids
+        wanted = _with_old_terms(book_id, language, page_ids) if made.glossary else page_ids
+        if wanted:
+            yield book_id, language, wanted
+
+
+def _with_old_terms(book_id: str, language: str, page_ids: list[str]) -> list[str]:
+    old = set(glossary.outdated(book_id, language)) if language else set()
+    return [pk for pk in page_ids if pk in old]
 
 
 def _has(flags: list[dict[str, str]], rule: str) -> bool:

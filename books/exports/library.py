@@ -14,7 +14,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model, QuerySet
 
 from books.exports.zipping import Entry
-from books.models import Book, Page, PageText, SampleJudgement
+from books.models import Book, GlossaryTerm, Page, PageText, SampleJudgement
 from sourcebatch.lib.clock import now, rfc3339
 
 VERSION = 1
@@ -25,6 +25,7 @@ TABLES: dict[str, tuple[type[Model], str]] = {
     "books": (Book, "pk"),
     "pages": (Page, "book"),
     "page_texts": (PageText, "page__book"),
+    "glossary_terms": (GlossaryTerm, "book"),
     "sample_judgements": (SampleJudgement, "page__book"),
 }
 

@@ -1,6 +1,7 @@
 """A library export comes in: what is missing is added, what is here already stays. Twice changes nothing."""
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from django.db.models import Model
 from books import search
 from books.exports.base import ExportRefused
 from books.exports.library import CHUNK, TABLES, VERSION, columns
-from books.models import Book, Page, PageText
+from books.models import Book, GlossaryTerm, Page, PageText
 from sourcebatch.lib.db import atomic
 
 # Counts are made true after an import; people and jobs may have touched a row since without changing what it is.
@@ -28,6 +29,7 @@ COUNTED = frozenset(
     {"pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_flagged", "updated_at"}
 )
 BLOCK = 1_000_000
+LATER_TABLES = frozenset({"glossary_terms"})
 
 
 @dataclass
@@ -135,11 +137,22 @@ def _check(source: Source) -> None:
 
 
 def _chunks(source: Source, name: str, model: type[Model]) -> Iterator[list[Any]]:
-    """The rows of a table as unsaved objects, some hundred at a time."""
-    with source.open(f"{name}.jsonl") as file:
+    """The rows of a table as unsaved objects, some hundred at a time. What was exported before there were glossaries
+    has none.
+    """
+    with _table_file(source, name) as file:
         numbered = enumerate(file, 1)
         while some := list(islice(numbered, CHUNK)):
             yield [_row(line, model, f"line {number} of {name}.jsonl") for number, line in some]
+
+
+def _table_file(source: Source, name: str) -> IO[bytes]:
+    try:
+        return source.open(f"{name}.jsonl")
+    except KeyError:
+        if name in LATER_TABLES:
+            return io.BytesIO()
+        raise ExportRefused(f"{name}.jsonl is missing: the export is damaged.") from None
 
 
 def _row(line: bytes, model: type[Model], place: str) -> Any:
@@ -218,7 +231,7 @@ def _books(model: type[Model], rows: Sequence[Any]) -> set[str]:
     """The books whose counts these rows change."""
     if model is Book:
         return {row.pk for row in rows}
-    if model is Page:
+    if model in (Page, GlossaryTerm):
         return {row.book_id for row in rows}
     pages = {row.page_id for row in rows}
     return set(Page.objects.filter(pk__in=pages).values_list("book_id", flat=True))

@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from books import markup, quality
+from books import glossary, markup, quality
+from books.glossary import Term
 from books.languages import name_of
 from books.models import Kind, Page, PageText
 from books.texts import text_hash
@@ -24,6 +25,12 @@ LOOPING = Skip(
     "bad_source", "The page's transcription repeats itself: transcribe it again or correct it first."
 )
 BLANK = Skip("bad_source", "The page is marked as blank: there is nothing to translate.")
+# Said beside the terms and not in the prompt: prompts that people wrote before there were glossaries follow them too.
+FOLLOW_GLOSSARY = (
+    "The context_glossary block says how terms of this book are rendered, a line each: term = rendering, with | "
+    "between renderings of which the sense decides, * for any ending of the term, and perhaps a remark. Use these "
+    "renderings wherever the terms stand in the page, inflected as the sentence needs."
+)
 # Fewer than what SQLite and MongoDB take in one query.
 IDS_IN_A_QUERY = 10_000
 
@@ -54,11 +61,12 @@ class Translate(Operation):
         return {pk: skip for pk, skip in found.items() if skip}
 
     def request(self, page: Page, order: Order, prompt: str, escalation: dict[str, Any]) -> Request:
-        """The page's transcription between marks, with its context, in two queries."""
+        """The page's transcription between marks, with its context and its terms of the glossary, in three queries."""
         source = source_of(page)
         if source is None:
             raise Refused(NO_SOURCE.reason, NO_SOURCE.sentence, retry=False)
-        return self._request(source, order, prompt, escalation)
+        terms = _terms(page, source.text, self.target_of(order))
+        return self._request(source, order, prompt, escalation, terms)
 
     def request_for_text(self, text: str, order: Order, prompt: str) -> Request:
         """The request for a text that belongs to no page."""
@@ -66,7 +74,14 @@ class Translate(Operation):
             raise Refused("no_source", "The text is empty: there is nothing to translate.", retry=False)
         return self._request(Source(text, text_hash(text)), order, prompt, {})
 
-    def _request(self, source: Source, order: Order, prompt: str, escalation: dict[str, Any]) -> Request:
+    def _request(
+        self,
+        source: Source,
+        order: Order,
+        prompt: str,
+        escalation: dict[str, Any],
+        terms: Sequence[Term] = (),
+    ) -> Request:
         system = prompts.fill(
             prompt,
             {
@@ -77,19 +92,20 @@ class Translate(Operation):
             },
         )
         config = generation(order.model, escalation, image=False)
-        return Request(system, _message(source, order), config, source.sha256)
+        message = _message(source, order, terms)
+        return Request(system, message, config, source.sha256, glossary.digest(terms))
 
     def accept(self, answer: Answer, page: Page, order: Order) -> Accepted:
-        """The translation, measured against the page's present transcription."""
-        source = page.current(Kind.OCR)
+        """The translation, measured against the page's present transcription and glossary."""
+        source = source_of(page)
         target = self.target_of(order)
         context = quality.Context(
             kind=Kind.TRANSLATION, language=order.language, target_language=target,
-            source_text=source.data if source else "",
+            source_text=source.text if source else "",
             book_median_length=usual_length(page.book_id, Kind.TRANSLATION, target),
             usual_ratio=usual_ratio(page.book_id, target),
         )  # fmt: skip
-        return self._accept(answer, context)
+        return self._accept(answer, context, _terms(page, context.source_text, target))
 
     def accept_for_text(self, answer: Answer, text: str, order: Order) -> Accepted:
         """The translation of a text that belongs to no page."""
@@ -99,12 +115,19 @@ class Translate(Operation):
         )  # fmt: skip
         return self._accept(answer, context)
 
-    def _accept(self, answer: Answer, context: quality.Context) -> Accepted:
+    def _accept(self, answer: Answer, context: quality.Context, terms: Sequence[Term] = ()) -> Accepted:
         text = judge(answer)
-        return Accepted(text, passed(text, context, answer))
+        flags = passed(text, context, answer)
+        found = glossary.finding(terms, text)
+        return Accepted(text, [*flags, found.flag] if found else flags)
 
 
-def _message(source: Source, order: Order) -> str:
+def _terms(page: Page, source: str, target: str) -> tuple[Term, ...]:
+    """The terms of the book's glossary that stand on the page."""
+    return glossary.occurring(glossary.terms_of(page.book_id, target), source)
+
+
+def _message(source: Source, order: Order, terms: Sequence[Term] = ()) -> str:
     """The blocks of a request; the page comes last, so that what precedes it may be shared between
     requests.
     """
@@ -112,11 +135,14 @@ def _message(source: Source, order: Order) -> str:
     for name, text in (
         ("context_before", source.before),
         ("context_after", source.after),
+        ("context_glossary", "\n".join(one.line for one in terms)),
         ("page_text", source.text),
     ):
         if text:
             parts.append(prompts.block(name, text_hash(text), text))
     parts.append("Translate the page_text block.")
+    if terms:
+        parts.append(FOLLOW_GLOSSARY)
     return "\n\n".join(parts)
 
 

@@ -54,7 +54,8 @@ def test_it_holds_every_call_of_the_contract() -> None:
     }
     assert calls == verbs | {
         "GET /api/books", "POST /api/books", "POST /api/books/import", "GET /api/books/{book_id}",
-        "GET /api/books/{book_id}/export/{format}", "GET /api/jobs", "POST /api/jobs",
+        "GET /api/books/{book_id}/export/{format}", "GET /api/books/{book_id}/glossary",
+        "PUT /api/books/{book_id}/glossary", "GET /api/jobs", "POST /api/jobs",
         "GET /api/jobs/{job_id}", "GET /api/jobs/{job_id}/pages", "GET /api/batch-jobs", "POST /api/process/ocr",
         "POST /api/process/translate", "GET /api/openapi.json",
     }  # fmt: skip

@@ -109,13 +109,13 @@ def test_no_resolution_is_asked_for_without_an_image() -> None:
     }
 
 
-def test_a_request_makes_two_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_a_request_makes_three_queries(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     pages = a_book(3)
     for page in pages:
         transcribe(page, LATIN)
     made = order("batch_translate", pages[1])
     prompt = TRANSLATE.prompt_file.read_text(encoding="utf-8")
-    with django_assert_num_queries(2, using=library_alias()):
+    with django_assert_num_queries(3, using=library_alias()):
         TRANSLATE.request(pages[1], made, prompt, {})
 
 

@@ -35,6 +35,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--flag", default="", metavar="RULE", help="flagged by this rule; any is every rule"
         )
+        parser.add_argument(
+            "--glossary", action="store_true", help="translated with other terms than the glossary has now"
+        )
         parser.add_argument("--book", default="", metavar="ID", help="of this book only")
         parser.add_argument("--new-model", default="", metavar="MODEL", help="make them by this model")
         parser.add_argument(
@@ -42,9 +45,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not any(options[name] for name in ("prompt", "model", "before", "flag")):
+        if not any(options[name] for name in ("prompt", "model", "before", "flag", "glossary")):
             raise CommandError(
-                "Say which texts: give at least one of --prompt, --model, --before and --flag."
+                "Say which texts: give at least one of --prompt, --model, --before, --flag and --glossary."
             )
         if options["book"] and not Book.objects.filter(pk=options["book"]).exists():
             raise CommandError(
@@ -95,6 +98,7 @@ def _wishes(options: dict[str, Any]) -> Iterator[NewJob]:
         _day(options["before"]),
         options["flag"],
         options["book"],
+        glossary=options["glossary"],
     )
     for book_id, language, page_ids in pages_made(made):
         yield NewJob(

@@ -99,7 +99,7 @@ def test_twice_changes_nothing(out: Path) -> None:
     said = come_in(out)
     assert rows() == before
     assert (
-        "Added: 0 books, 0 pages, 0 page texts, 0 sample judgements, 0 files." in said and "other" not in said
+        "Added: 0 books, 0 pages, 0 page texts, 0 glossary terms, 0 sample judgements, 0 files." in said and "other" not in said
     )
 
 
