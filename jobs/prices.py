@@ -7,7 +7,7 @@ Money is counted in whole millionths of a US dollar (micro-dollars); thinking to
 import datetime as dt
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -93,7 +93,10 @@ def price_of(model: str, on: dt.date | None = None) -> Price | None:
 
 def cost_micro_usd(usage: Usage, model: str, *, batch: bool, on: dt.date | None = None) -> int | None:
     """What these tokens cost in micro-dollars, rounded up; None when the model's price is unknown."""
-    price = price_of(model, on)
+    return _cost(usage, price_of(model, on), batch=batch)
+
+
+def _cost(usage: Usage, price: Price | None, *, batch: bool) -> int | None:
     if price is None:
         return None
     factor = Fraction(str(price.batch_factor)) if batch else Fraction(1)
@@ -103,16 +106,19 @@ def cost_micro_usd(usage: Usage, model: str, *, batch: bool, on: dt.date | None 
     return math.ceil(dear * factor)
 
 
-def cost_of(answer: Answer, ordered: str, *, batch: bool) -> int | None:
+def cost_of(
+    answer: Answer, ordered: str, *, batch: bool, look: Callable[[str], Price | None] = price_of
+) -> int | None:
     """What an answer costs in micro-dollars: nothing from the stand-in, else by the price of the model that made it.
 
     Gemini may answer with a model's successor, at its price; where that name has no price, the ordered model's holds.
+    `look` finds prices; for many answers give one that remembers.
     """
     made_by = answer.model_version
     if makers.is_stand_in(made_by):
         return 0
-    priced = made_by if made_by and made_by != ordered and price_of(made_by) else ordered
-    return cost_micro_usd(answer.usage, priced, batch=batch)
+    price = look(made_by) if made_by and made_by != ordered else None
+    return _cost(answer.usage, price or look(ordered), batch=batch)
 
 
 def maker_paid(made_by: Sequence[str], ordered: str) -> str:

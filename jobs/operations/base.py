@@ -143,6 +143,11 @@ class Operation(ABC):
         Pages that have the text already, are blank, hidden or in a live job are not its business.
         """
 
+    def look_up(self, pages: Sequence[Page], order: Order) -> None:  # noqa: B027
+        """Read at once what `request` and `accept` will want to know of these pages of one book, and keep it with
+        them. Both work without it, at the price of queries for every page.
+        """
+
     @abstractmethod
     def request(self, page: Page, order: Order, prompt: str, escalation: dict[str, Any]) -> Request:
         """The request for one page. `prompt` is the text of the prompt version in use.

@@ -3,6 +3,8 @@ book.
 """
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from books.models import Kind, Page, PageText
@@ -14,6 +16,8 @@ EDGE = 600  # characters of a neighbouring page
 # Beyond this many hidden or blank pages there is no seam to speak of.
 REACH = 20  # pages
 EMPTY = text_hash("")
+IDS_IN_A_QUERY = 500
+_KEPT = "_source_looked_up"  # where a page object keeps its source
 
 
 @dataclass(frozen=True)
@@ -27,19 +31,39 @@ class Source:
 
 
 def source_of(page: Page) -> Source | None:
-    """What a translation of this page is made from, in two queries; None when it has no transcription."""
-    before, after = _neighbours(page)
-    ids = [each for each in (before, page.pk, after) if each]
-    found = {
-        text.page_id: text
-        for text in PageText.objects.filter(page_id__in=ids, kind=Kind.OCR, is_current=True).order_by()
-    }
-    own = found.get(page.pk)
+    """What a translation of this page is made from, in two queries, in none after `look_up`; None when it has no
+    transcription.
+    """
+    if _KEPT not in vars(page):
+        look_up([page])
+    source: Source | None = vars(page)[_KEPT]
+    return source
+
+
+def look_up(pages: Sequence[Page]) -> None:
+    """Read the sources of these pages of one book in two queries and keep each with its page."""
+    near = _neighbours(pages)
+    found = _transcriptions(sorted({pk for page in pages for pk in (page.pk, *near[page.pk]) if pk}))
+    for page in pages:
+        before, after = near[page.pk]
+        vars(page)[_KEPT] = _source(found.get(page.pk), found.get(before), found.get(after))
+
+
+def _source(own: PageText | None, before: PageText | None, after: PageText | None) -> Source | None:
     if own is None or not own.data.strip():
         return None
-    return Source(
-        own.data, own.text_sha256, tail(_usable(found.get(before))), head(_usable(found.get(after)))
-    )
+    return Source(own.data, own.text_sha256, tail(_usable(before)), head(_usable(after)))
+
+
+def _transcriptions(ids: Sequence[str]) -> dict[str, PageText]:
+    """The current transcriptions of these pages."""
+    found: dict[str, PageText] = {}
+    for start in range(0, len(ids), IDS_IN_A_QUERY):
+        rows = PageText.objects.filter(
+            page_id__in=ids[start : start + IDS_IN_A_QUERY], kind=Kind.OCR, is_current=True
+        ).order_by()  # fmt: skip
+        found |= {text.page_id: text for text in rows.only("page_id", "data", "text_sha256", "flags")}
+    return found
 
 
 def loops(flags: list[dict[str, str]]) -> bool:
@@ -77,16 +101,26 @@ def book_block(order: Order) -> str:
     return block("context_book", text_hash(said), said)
 
 
-def _neighbours(page: Page) -> tuple[str, str]:
-    """The ids of the visible, unblank pages before and after; empty where there is none."""
+def _neighbours(pages: Sequence[Page]) -> dict[str, tuple[str, str]]:
+    """By page id, the ids of the visible, unblank pages before and after; empty where there is none near."""
+    numbers = [page.number for page in pages]
     near = Page.objects.filter(
-        book_id=page.book_id, hidden=False, blank=False,
-        number__gte=page.number - REACH, number__lte=page.number + REACH,
-    ).order_by("number").values_list("pk", "number")  # fmt: skip
-    pages = list(near)
-    before = [pk for pk, number in pages if number < page.number]
-    after = [pk for pk, number in pages if number > page.number]
-    return (before[-1] if before else ""), (after[0] if after else "")
+        book_id=pages[0].book_id, hidden=False, blank=False,
+        number__gte=min(numbers) - REACH, number__lte=max(numbers) + REACH,
+    ).order_by("number").values_list("number", "pk")  # fmt: skip
+    known = list(near)
+    return {page.pk: _beside(page.number, known) for page in pages}
+
+
+def _beside(number: int, known: Sequence[tuple[int, str]]) -> tuple[str, str]:
+    """The pages before and after this number among those known, by number, no further than a seam reaches."""
+    start, end = bisect_left(known, (number,)), bisect_left(known, (number + 1,))
+    before = known[start - 1] if start else (number - REACH - 1, "")
+    after = known[end] if end < len(known) else (number + REACH + 1, "")
+    return (
+        before[1] if before[0] >= number - REACH else "",
+        after[1] if after[0] <= number + REACH else "",
+    )
 
 
 def _usable(text: PageText | None) -> str:

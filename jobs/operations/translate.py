@@ -17,7 +17,7 @@ from jobs.operations.answers import judge
 from jobs.operations.base import Accepted, Answer, Operation, Order, Refused, Request, Skip
 from jobs.operations.gate import passed
 from jobs.operations.generation import generation
-from jobs.operations.sources import EMPTY, Source, book_block, loops, source_of
+from jobs.operations.sources import EMPTY, Source, book_block, look_up, loops, source_of
 from jobs.operations.usual import usual_length, usual_ratio
 
 NO_SOURCE = Skip("no_source", "The page has no transcription to translate: transcribe it first.")
@@ -33,6 +33,7 @@ FOLLOW_GLOSSARY = (
 )
 # Fewer than what SQLite and MongoDB take in one query.
 IDS_IN_A_QUERY = 10_000
+_GLOSSARY = "_glossary_looked_up"  # where a page object keeps the language and its terms
 
 
 class Translate(Operation):
@@ -59,6 +60,15 @@ class Translate(Operation):
         sources = _sources([page.pk for page in pages])
         found = {page.pk: _skip(page, sources.get(page.pk)) for page in pages}
         return {pk: skip for pk, skip in found.items() if skip}
+
+    def look_up(self, pages: Sequence[Page], order: Order) -> None:
+        """The transcriptions of all these pages and of their neighbours, and the book's glossary, in three queries."""
+        if pages:
+            look_up(pages)
+            target = self.target_of(order)
+            terms = glossary.terms_of(pages[0].book_id, target)
+            for page in pages:
+                vars(page)[_GLOSSARY] = (target, terms)
 
     def request(self, page: Page, order: Order, prompt: str, escalation: dict[str, Any]) -> Request:
         """The page's transcription between marks, with its context and its terms of the glossary, in three queries."""
@@ -123,8 +133,9 @@ class Translate(Operation):
 
 
 def _terms(page: Page, source: str, target: str) -> tuple[Term, ...]:
-    """The terms of the book's glossary that stand on the page."""
-    return glossary.occurring(glossary.terms_of(page.book_id, target), source)
+    """The terms of the book's glossary that stand on the page; no query after `look_up`."""
+    known, terms = vars(page).get(_GLOSSARY, ("", ()))
+    return glossary.occurring(terms if known == target else glossary.terms_of(page.book_id, target), source)
 
 
 def _message(source: Source, order: Order, terms: Sequence[Term] = ()) -> str:

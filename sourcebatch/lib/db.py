@@ -56,22 +56,19 @@ def update_many(rows: Sequence[Model], fields: Sequence[str]) -> None:
     """
     if not rows:
         return
-    meta, connection = rows[0]._meta, connections[library_alias()]
+    model, connection = type(rows[0]), connections[library_alias()]
     if connection.vendor == "mongodb":
-        type(rows[0])._default_manager.bulk_update(rows, fields, 500)
+        model._default_manager.bulk_update(rows, fields, 500)
         return
-    quote, columns = connection.ops.quote_name, [meta.get_field(name) for name in fields]
-    changes = ", ".join(f"{quote(field.column)} = %s" for field in columns)  # type: ignore[union-attr]
-    keyed = [*columns, meta.pk]
+    named: list[Any] = [model._meta.get_field(name) for name in (*fields, model._meta.pk.name)]
     values = [
-        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in keyed]  # type: ignore[union-attr]
-        for row in rows
+        [field.get_db_prep_save(getattr(row, field.attname), connection) for field in named] for row in rows
     ]
+    quote = connection.ops.quote_name
+    *changes, key = [f"{quote(field.column)} = %s" for field in named]
+    table = quote(model._meta.db_table)
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {quote(meta.db_table)} SET {changes} WHERE {quote(meta.pk.column)} = %s",  # noqa: S608
-            values,
-        )
+        cursor.executemany(f"UPDATE {table} SET {', '.join(changes)} WHERE {key}", values)  # noqa: S608
 
 
 def analyze() -> None:

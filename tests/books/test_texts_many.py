@@ -209,7 +209,7 @@ def test_update_many_writes_the_named_fields_only_in_one_statement() -> None:
         page.ink, page.label, page.service = 0.1 * page.number, "not this", {"level": page.number}
     with CaptureQueriesContext(connections[library_alias()]) as queries:
         update_many(pages, ["ink", "service"])
-    rows = Page.objects.order_by("number").values_list("ink", "label", "service")
+    rows: Any = Page.objects.order_by("number").values_list("ink", "label", "service")
     assert list(rows) == [(pytest.approx(0.1 * n), "", {"level": n}) for n in (1, 2, 3)]
     assert len(queries) == 1
     update_many([], ["ink"])
