@@ -25,7 +25,7 @@ class GeminiBatchAdmin(ReadOnlyAdmin):
 
     list_display = ("short_name", "job_link", "stands", "at_gemini", "pages_sent", "sent", "before", "cost")
     list_filter = ("stage", "model")
-    search_fields = ("name", "display_name", "job_id")
+    search_fields = ("name", "display_name", "job__id")
     search_help_text = _("Gemini's name of a batch, or a job id")
     ordering = ("-id",)
     list_select_related = ("job",)
