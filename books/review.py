@@ -127,7 +127,7 @@ class Draw:
 
 def recent_draws(book: Book | None = None, most: int = 20) -> list[Draw]:
     """The latest samples, newest first."""
-    rows = SampleJudgement.objects.select_related("page__book").order_by("-id")
+    rows = SampleJudgement.objects.order_by("-id")
     if book is not None:
         rows = rows.filter(page__book=book)
     found: dict[str, list[SampleJudgement]] = {}

@@ -17,6 +17,7 @@ from books import search
 from books.models import Kind, Page, PageText, PageTextQuerySet, Source
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import atomic, is_mongodb
+from sourcebatch.lib.ids import new_id
 
 # With n writers at one page's text at once the last of them loses n - 1 times.
 ATTEMPTS = 20
@@ -305,8 +306,9 @@ def _judge_staleness(written: Sequence[PageText]) -> None:
 
 def _row(page: Page, new: NewText) -> PageText:
     values: dict[str, Any] = {**vars(new), "data": storable(new.data), "flags": list(new.flags)}
+    # A range of time is a range of ids, so a text that comes from elsewhere gets one of its own time.
     return PageText(
-        page=page, **values, text_sha256=text_hash(values["data"]), is_flagged=_open_flags(values["flags"])
+        id=new_id(new.created_at), page=page, **values, text_sha256=text_hash(values["data"]), is_flagged=_open_flags(values["flags"])
     )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 26
 
 
-def new_id() -> str:
-    """26 characters of base 32: 48 bits of Unix time in milliseconds, then 80 random bits."""
-    return _spell((int(time.time() * 1000) << 80) | secrets.randbits(80))
+def new_id(moment: dt.datetime | None = None) -> str:
+    """26 characters of base 32: 48 bits of Unix time in milliseconds (of now, or `moment`), then 80 random bits."""
+    seconds = moment.timestamp() if moment else time.time()
+    return _spell((max(0, int(seconds * 1000)) << 80) | secrets.randbits(80))
 
 
 def first_id(moment: dt.datetime) -> str:
