@@ -308,7 +308,8 @@ def _row(page: Page, new: NewText) -> PageText:
     values: dict[str, Any] = {**vars(new), "data": storable(new.data), "flags": list(new.flags)}
     # A range of time is a range of ids, so a text that comes from elsewhere gets one of its own time.
     return PageText(
-        id=new_id(new.created_at), page=page, **values, text_sha256=text_hash(values["data"]), is_flagged=_open_flags(values["flags"])
+        id=new_id(new.created_at), page=page, **values, text_sha256=text_hash(values["data"]),
+        is_flagged=_open_flags(values["flags"]),
     )  # fmt: skip
 
 
