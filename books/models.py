@@ -269,6 +269,8 @@ class PageText(models.Model):
     glossary = models.CharField(max_length=16, blank=True)
     image_sha256 = models.CharField(max_length=64, blank=True)
     job_id = models.CharField(max_length=40, blank=True, db_index=True)
+    # Identifies the whole request that it answers (jobs.lifecycle.copies); empty where that is not known.
+    request_hash = models.CharField(max_length=32, blank=True)
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
     thinking_tokens = models.PositiveIntegerField(default=0)
@@ -307,6 +309,7 @@ class PageText(models.Model):
             models.Index(
                 fields=["page"], condition=Q(is_current=True, is_stale=True), name="page_texts_stale"
             ),
+            models.Index(fields=["request_hash"], name="page_texts_request"),
         ]
 
     def __str__(self) -> str:

@@ -54,6 +54,7 @@ class NewText:
     glossary: str = ""
     image_sha256: str = ""
     job_id: str = ""
+    request_hash: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0

@@ -290,6 +290,7 @@ class BatchPreparation(models.Model):
     image_sha256 = models.CharField(max_length=64, blank=True)
     source_sha256 = models.CharField(max_length=64, blank=True)
     glossary = models.CharField(max_length=16, blank=True)
+    request_hash = models.CharField(max_length=32, blank=True)
     input_tokens = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=now)
 

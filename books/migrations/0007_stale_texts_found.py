@@ -1,23 +1,10 @@
 """Which translations are stale, worked out a thousand at a time; every thousand is a transaction of its own."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
+from sourcebatch.lib.migrations import AddIndexQuietly
+
 CHUNK = 1000
-
-
-class AddIndexQuietly(AddIndexConcurrently):
-    """On PostgreSQL while others go on writing; elsewhere as usual."""
-
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        quietly = schema_editor.connection.vendor == "postgresql"
-        kind = AddIndexConcurrently if quietly else migrations.AddIndex
-        kind.database_forwards(self, app_label, schema_editor, from_state, to_state)
-
-    def database_backwards(self, app_label, schema_editor, from_state, to_state):
-        quietly = schema_editor.connection.vendor == "postgresql"
-        kind = AddIndexConcurrently if quietly else migrations.AddIndex
-        kind.database_backwards(self, app_label, schema_editor, from_state, to_state)
 
 
 def find(apps, schema_editor):

@@ -248,6 +248,7 @@ def _new_text(
         glossary=made_from.glossary if made_from else "",
         image_sha256=made_from.image_sha256 if made_from else one.row.page.image_sha256,
         job_id=job.pk,
+        request_hash=made_from.request_hash if made_from else "",
         input_tokens=answer.usage.input,
         output_tokens=answer.usage.output,
         thinking_tokens=answer.usage.thinking,

@@ -38,7 +38,7 @@ def test_a_job_that_raises_does_not_stop_the_others(local: LocalGemini) -> None:
 def test_it_takes_turns_so_that_a_long_job_does_not_keep_a_short_one_waiting(
     local: LocalGemini, settings: Settings
 ) -> None:
-    settings.PREPARE_CHUNK_SIZE = 2
+    settings.PREPARE_CHUNK_SIZE = settings.WORKER_CHUNK_SIZE = 2
     long, short = order_ocr(make_book(12)), order_ocr(make_book(1))
     tally = tasks.Tally()
     for _ in range(4):

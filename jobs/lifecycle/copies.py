@@ -1,0 +1,28 @@
+"""Answers that were paid for are not paid for again: a request that was answered before gets a copy of its answer."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from books.images import PageImage
+from books.models import PageText, Source
+from jobs.operations.base import Request
+
+IDS_IN_A_QUERY = 500
+
+
+def request_hash(request: Request, image: PageImage | None, model: str) -> str:
+    """32 hexadecimal digits that identify a request: model, prompt, texts, parameters and the bytes of the image."""
+    asked = [model, request.system, request.text, request.generation, image.sha256 if image else ""]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def answered(hashes: Sequence[str]) -> dict[str, PageText]:
+    """By request, the newest answer that was kept and that nothing speaks against; their pages and books come along."""
+    found: dict[str, PageText] = {}
+    for start in range(0, len(hashes), IDS_IN_A_QUERY):
+        rows = PageText.objects.filter(
+            request_hash__in=hashes[start : start + IDS_IN_A_QUERY], source=Source.MACHINE, is_flagged=False
+        ).exclude(data="")  # fmt: skip
+        found |= {row.request_hash: row for row in rows.select_related("page__book").order_by("pk")}
+    return found
