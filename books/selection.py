@@ -16,7 +16,9 @@ class Made:
     """Which texts: every field that is given must hold.
 
     `prompt` is a prompt's version as texts name it, `ocr-1`; `flag` a rule's name, `any` for all rules;
-    `before` a time; `glossary` keeps to translations made with other terms than the glossary has now. Only current texts of visible pages count, and only those of machines.
+    `before` a time; `glossary` keeps to translations made with other terms than the glossary has now, `stale` to
+    those of transcriptions that have changed since, `books` and `pages` to these, unless they are empty. Only
+    current texts of visible pages count, and only those of machines.
     """
 
     kind: str
@@ -27,6 +29,9 @@ class Made:
     book_id: str = ""
     target_language: str = ""
     glossary: bool = False
+    stale: bool = False
+    books: frozenset[str] = frozenset()
+    pages: frozenset[str] = frozenset()
 
 
 def texts_made(made: Made) -> PageTextQuerySet:
@@ -40,6 +45,8 @@ def texts_made(made: Made) -> PageTextQuerySet:
     texts = texts.filter(**{name: value for name, value in same.items() if value})
     if made.model:
         texts = texts.filter(_made_by(made.model))
+    if made.stale:
+        texts = texts.filter(is_stale=True)
     if made.before is not None:
         texts = texts.filter(created_at__lt=made.before)
     return texts.filter(is_flagged=True) if made.flag else texts
@@ -57,12 +64,17 @@ def pages_made(made: Made) -> Iterator[tuple[str, str, list[str]]]:
     for book_id, language, page_id, flags in rows.values_list(
         "page__book_id", "target_language", "page_id", "flags"
     ).iterator():  # fmt: skip
-        if made.flag in ("", "any") or _has(flags, made.flag):
+        if _chosen(made, book_id, page_id) and (made.flag in ("", "any") or _has(flags, made.flag)):
             found.setdefault((book_id, language), []).append(page_id)
     for (book_id, language), page_ids in found.items():
         wanted = _with_old_terms(book_id, language, page_ids) if made.glossary else page_ids
         if wanted:
             yield book_id, language, wanted
+
+
+def _chosen(made: Made, book_id: str, page_id: str) -> bool:
+    """Looked at here and not in the query: no database takes tens of thousands of ids."""
+    return (not made.books or book_id in made.books) and (not made.pages or page_id in made.pages)
 
 
 def _with_old_terms(book_id: str, language: str, page_ids: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """The admin's first page: what goes on, what it costs, what needs a person, and whether everything is alive."""
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from books.models import Book, Kind, Page, PageText, Source
+from jobs.admin_actions import redo
 from jobs.models import LIVE, GeminiBatch, Heartbeat, Job, Spending, Stage, Status
 from sourcebatch.lib.ids import first_id
 from sourcebatch.lib.show import MICRO, ago, duration, link, money, percent, usd, whole
@@ -35,6 +36,9 @@ class Fact:
     url: str = ""
     tone: str = "plain"
     hint: str = ""
+    remedy: str = ""
+    remedy_url: str = ""
+    """What can be done about it in one click, and where that is confirmed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "charts": [_pages_by_day(), _money_by_day()],
             "limits": _limits(),
             "states": _books_by_state(),
-            "attention": _attention(),
+            "attention": _attention(request),
             "health": _health(),
         }
     return context
@@ -207,7 +211,7 @@ def _books_by_state() -> list[Fact]:
     ]
 
 
-def _attention() -> list[Fact]:
+def _attention(request: HttpRequest) -> list[Fact]:
     """What a person has to look at, with links; what is zero is left out."""
     jobs, pages = reverse("admin:jobs_job_changelist"), reverse("admin:books_page_changelist")
     review = link("review-queue") or f"{pages}?flagged=yes"
@@ -217,7 +221,11 @@ def _attention() -> list[Fact]:
         (gettext_lazy("Flagged texts to review"), PageText.objects.flagged().count(), review),
         (gettext_lazy("Stale translations"), stale_pages(), f"{pages}?stale=yes"),
     ]
-    return [Fact(str(label), whole(count), url, "warn") for label, count, url in found if count]
+    facts = [Fact(str(label), whole(count), url, "warn") for label, count, url in found if count]
+    if not request.user.has_perm("jobs.spend_money"):
+        return facts
+    again = {"remedy": str(redo.LABEL), "remedy_url": redo.address(stale="on")}
+    return [replace(fact, **again) if fact.url.endswith("?stale=yes") else fact for fact in facts]
 
 
 def _failing_jobs() -> int:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from books import languages, search, tasks
-from books.admin import book_page, export_page, filters, import_page
+from books.admin import book_page, export_page, filters, glossary_page, history, import_page
 from books.models import Book, Page
 from books.search_query import SearchQuery
 from jobs.admin_actions import BookWork, in_chunks, order_actions, work_of
@@ -116,6 +116,7 @@ class BookAdmin(KeptAdmin):
         own = [
             path("import/", wrap(import_page.ask), name="books_book_import"),
             path("import/preview/", wrap(import_page.preview), name="books_book_import_preview"),
+            path("<str:object_id>/glossary/", wrap(glossary_page.edit), name="books_book_glossary"),
             path("import/many/", wrap(import_page.many), name="books_book_import_many"),
             path(
                 "import/preview/<int:number>.jpg",

@@ -40,6 +40,10 @@ def context(request: HttpRequest, book_id: str) -> dict[str, Any]:
         "tiles": tiles(list(slice_)),
         "jobs": jobs_of(book.pk),
         "spending": _spending(book),
+        "stale": PageText.objects.current()
+        .filter(page__book=book, page__hidden=False, is_stale=True)
+        .count(),
+        "terms": book.glossary.count(),
         "findings": findings.of_book(book),
         "oddities": book.metadata.get("oddities", []),
         "first_page": next(iter(slice_), None) if slice_.number == 1 else pages.first(),

@@ -10,7 +10,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from books.search import by_name
+from books.search_query import SearchQuery
 from jobs.admin import bulk, job_page
+from jobs.admin.redo_page import redo_page
 from jobs.admin_actions import wording
 from jobs.models import LIVE, Job
 from sourcebatch.lib.adminbase import QuestionFilter, ReadOnlyAdmin
@@ -113,7 +116,10 @@ class JobAdmin(ReadOnlyAdmin):
             ("<str:job_id>/do/<str:verb>/", "do", job_page.do),
             ("<str:job_id>/retry-pages/", "retry_pages", job_page.retry_pages),
         ]
-        own = [path(at, self.admin_site.admin_view(view), name=f"jobs_job_{name}") for at, name, view in page]
+        own = [path("redo/", self.admin_site.admin_view(redo_page), name="jobs_job_redo")]
+        own += [
+            path(at, self.admin_site.admin_view(view), name=f"jobs_job_{name}") for at, name, view in page
+        ]
         return own + super().get_urls()
 
     def change_view(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from books.models import Book, Kind, Page
 from jobs import lifecycle
-from jobs.admin_actions import orders, outlook
+from jobs.admin_actions import orders, outlook, redo
 from jobs.admin_actions.form import OrderForm
 from jobs.admin_actions.outlook import Choice, Outlook
 from jobs.lifecycle.create import time_to_expect
@@ -60,7 +60,10 @@ def order_actions(request: HttpRequest, *, books: bool) -> dict[str, tuple[Actio
     """Django's actions for those who may spend money, by name."""
     if not request.user.has_perm("jobs.spend_money"):
         return {}
-    return {recipe.name: (_action(recipe), recipe.name, recipe.label) for recipe in recipes(books=books)}
+    found: dict[str, tuple[Action, str, Any]] = {
+        recipe.name: (_action(recipe), recipe.name, recipe.label) for recipe in recipes(books=books)
+    }
+    return found | {redo.NAME: (redo.stale_action, redo.NAME, redo.LABEL)}
 
 
 def _action(recipe: Recipe) -> Action:

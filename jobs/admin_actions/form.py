@@ -11,6 +11,7 @@ from books.models import Kind
 from jobs.admin_actions.outlook import Choice
 from jobs.models import GeminiModel
 from jobs.operations import operation
+from jobs.operations.base import Operation
 
 
 class OrderForm(forms.Form):
@@ -61,6 +62,11 @@ class OrderForm(forms.Form):
         given = self.cleaned_data if self.is_bound else {"model": self.fields["model"].initial}
         names = ("model", "language", "target_language", "overwrite")
         return Choice(self.type, **{name: given.get(name) or "" for name in names})
+
+
+def models_to_choose(work: Operation) -> list[tuple[str, str]]:
+    """Models that may do this work in a batch, the configured one first."""
+    return _models(getattr(settings, work.batch_model_setting))
 
 
 def _models(default: str) -> list[tuple[str, str]]:

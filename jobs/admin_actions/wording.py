@@ -50,6 +50,7 @@ REASONS: dict[str, Any] = {
     "wrong_language": _("The text is in another language than the book"),
     "untranslated": _("The text was not translated"),
     "length_ratio": _("The translation is far longer or shorter than its source"),
+    "glossary": _("The glossary is not followed"),
     "max_tokens": _("The answer was cut off at its greatest length"),
     "truncated": _("The answer was cut off"),
     "loop": _("The text repeats itself without end"),

@@ -47,6 +47,8 @@ ADMIN: dict[str, tuple[str, str]] = {
     "books_book_import": ("books.add_book", "books.add_book"),
     "books_book_import_preview": ("books.add_book", "books.add_book"),
     "jobs_job_change": ("jobs.view_job", "jobs.view_job"),  # no form: a page to look at
+    "books_book_glossary": ("books.view_book", "books.change_book"),
+    "jobs_job_redo": ("jobs.spend_money", "jobs.spend_money"),
     "books_book_import_many": ("books.add_book", "books.add_book"),
     "books_book_import_thumbnail": ("books.add_book", "books.add_book"),
     "jobs_job_live": ("jobs.view_job", "jobs.view_job"),
