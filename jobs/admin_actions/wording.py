@@ -55,6 +55,8 @@ REASONS: dict[str, Any] = {
     "truncated": _("The answer was cut off"),
     "loop": _("The text repeats itself without end"),
     "copied": _("The transcription was copied instead of translated"),
+    "answered_before": _("Nothing was sent: an earlier answer to the same request was copied"),
+    "kept_in_history": _("Another text stays; this one is in the page's history"),
     "missing": _("Gemini sent no answer for this page"),
     "expired": _("The batch expired at Gemini"),
     "cancelled": _("The job was cancelled"),
