@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
 
 from books import glossary, languages
 from books.glossary import GlossaryError, Term
@@ -55,6 +56,7 @@ class GlossaryForm(forms.Form):
         return list(glossary.parse(self.cleaned_data["file"] or self.cleaned_data["terms"]))
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @staff("books.view_book")
 def edit(request: HttpRequest, object_id: str) -> HttpResponse:
     """Show the terms for `?to=de`, or keep those that were sent."""

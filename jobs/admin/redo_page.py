@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
 
 from books import languages
 from books.models import Book, Kind, PageText, Source
@@ -114,6 +115,7 @@ class RedoForm(forms.Form):
             )  # fmt: skip
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @staff("jobs.spend_money")
 def redo_page(request: HttpRequest) -> HttpResponse:
     """Choose, look at pages and price, confirm."""
