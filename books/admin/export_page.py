@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import helpers
+from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
@@ -15,6 +16,8 @@ from books import languages
 from books.exports import ExportRefused, Options, export, exporter, exporters, file_name
 from books.exports.zipping import Entry, zipped
 from books.models import Book
+from jobs.admin_actions import in_chunks
+from sourcebatch.lib.adminlog import log
 
 
 class ExportForm(forms.Form):
@@ -33,7 +36,16 @@ class ExportForm(forms.Form):
         label=_("Only translations into"), required=False, max_length=60,
         help_text=_("Name or ISO 639 code. Empty: all there are."),
     )  # fmt: skip
+    layout = forms.ChoiceField(
+        label=_("Translations stand"), required=False,
+        choices=[("facing", _("beside the original")), ("interleaved", _("after the original, page by page"))],
+        help_text=_("For EPUB and Markdown."),
+    )  # fmt: skip
     reviewed = forms.BooleanField(label=_("Only what a person wrote, corrected or reviewed"), required=False)
+    fetch = forms.BooleanField(
+        label=_("Fetch page images that are not stored here"), required=False, initial=True,
+        help_text=_("PDF and BagIt need them. They come from their library at its pace: a second or more for a page."),
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,6 +75,7 @@ def _send(request: HttpRequest, queryset: Any, chosen: dict[str, Any]) -> HttpRe
     name = chosen["format"]
     options = Options(
         text=chosen["text"], language=chosen["language"], reviewed=chosen["reviewed"],
+        layout=chosen["layout"] or "facing", fetch=chosen["fetch"],
         address=request.build_absolute_uri("/").rstrip("/"),
     )  # fmt: skip
     books = list(queryset.order_by("pk")[:2])
@@ -70,9 +83,16 @@ def _send(request: HttpRequest, queryset: Any, chosen: dict[str, Any]) -> HttpRe
         pieces, file, mime = export(books[0], name, options), file_name(books[0], name), exporter(name).mime
     else:
         pieces, file, mime = zipped(_entries(queryset, name, options)), f"books-{name}.zip", "application/zip"
+    _note(request, queryset, name)
     return StreamingHttpResponse(
         pieces, content_type=mime, headers={"Content-Disposition": f'attachment; filename="{file}"'}
     )
+
+
+def _note(request: HttpRequest, queryset: Any, name: str) -> None:
+    ids = list(queryset.order_by().values_list("pk", flat=True))
+    for chunk in in_chunks(ids, 500):
+        log(request, Book.objects.filter(pk__in=chunk), CHANGE, f"Exported as {name}")
 
 
 def _entries(queryset: Any, name: str, options: Options) -> Iterator[Entry]:

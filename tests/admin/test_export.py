@@ -14,6 +14,7 @@ from books.exports import exporters
 from books.models import Book
 from tests.admin.test_orders import said
 from tests.support.library import make_book
+from tests.support.origin import Origin
 
 BOOKS = "admin:books_book_changelist"
 
@@ -47,6 +48,25 @@ def test_one_book_comes_as_a_file_of_its_format(operator: Client, name: str) -> 
     assert answer["Content-Type"] == exporters()[name].mime
     assert f'.{exporters()[name].extension}"' in answer["Content-Disposition"]
     assert body(answer)
+
+
+def test_translations_stand_where_the_form_says(operator: Client) -> None:
+    book = written("Ars")
+    texts.write(
+        book.pages.get(),
+        texts.NewText(kind="translation", target_language="en", data="Of it.", source="human"),
+    )
+    facing = body(post(operator, book, format="markdown", text="both", layout="facing")).decode()
+    after = body(post(operator, book, format="markdown", text="both", layout="interleaved")).decode()
+    assert "| Text of Ars. | Of it. |" in facing and "| Of it. |" not in after and "Of it." in after
+
+
+def test_scans_elsewhere_are_fetched_if_the_form_says_so(operator: Client, origin: Origin) -> None:
+    book = written("Ars")
+    book.pages.update(image_file="", image_url=origin.page(1))
+    assert b"/DCTDecode" not in body(post(operator, book, format="pdf", text="both"))
+    assert b"/DCTDecode" in body(post(operator, book, format="pdf", text="both", fetch="on"))
+    assert 'name="fetch"' in post(operator, book).content.decode()
 
 
 def test_several_books_come_in_one_archive_even_of_the_same_title(operator: Client) -> None:
