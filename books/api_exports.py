@@ -1,11 +1,14 @@
 """`GET /api/books/{id}/export/{format}`: a book as a file."""
 
+from django.contrib.admin.models import CHANGE
 from django.http import StreamingHttpResponse
 
+from books.api import api_actor
 from books.downloads import download
 from books.exports import ExportRefused, exporters
 from books.exports.options import ExportQuery
 from books.models import Book
+from sourcebatch.lib.adminlog import record
 from sourcebatch.lib.http import ApiError, Caller, FileAnswer, call
 
 FILES = FileAnswer(tuple(dict.fromkeys(one.mime for one in exporters().values())))
@@ -22,6 +25,8 @@ def export_book(caller: Caller, query: ExportQuery, book_id: str, format: str) -
     if book is None:
         raise ApiError(404, "There is no book of that id: look at /api/books for those there are.")
     try:
-        return download(book, format, query.options(fetch=True))
+        answer = download(book, format, query.options(fetch=True))
     except ExportRefused as refused:
         raise ApiError(404, refused.sentence) from refused
+    record(api_actor(caller), [book], CHANGE, f"Exported as {format}")
+    return answer

@@ -9,3 +9,9 @@ class BooksConfig(AppConfig):
 
     name = "books"
     verbose_name = _("Library")
+
+    def ready(self) -> None:
+        from books.sentences import STORED
+        from sourcebatch.lib.sentences import know
+
+        know(STORED)

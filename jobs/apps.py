@@ -13,8 +13,10 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_migrate
 
-        from jobs import setup, tasks
+        from jobs import sentences, setup, tasks
         from jobs.lifecycle.signals import job_ready
+        from sourcebatch.lib.sentences import know
 
         post_migrate.connect(setup.after_migrate, sender=self)
+        know(sentences.STORED)
         job_ready.connect(tasks.kick_when_ready, dispatch_uid="kick")

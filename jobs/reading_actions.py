@@ -17,9 +17,11 @@ from books.models import Page, Source
 from books.views.access import staff
 from jobs import statistics_page
 from jobs.lifecycle import Actor, LifecycleError, RealtimeResult, process_now
+from jobs.models import Job, JobPage
 from jobs.operations import operations
 from jobs.operations.base import Operation
 from sourcebatch.lib import adminlog
+from sourcebatch.lib.sentences import shown
 from sourcebatch.lib.show import usd
 
 # As long as one call to Gemini may take, with its retries: a second click in this time is a double click.
@@ -46,11 +48,26 @@ def now(request: HttpRequest, page_id: str, type_: str) -> HttpResponse:
     return _back(page, target)
 
 
+def job_under_way(page: Page, kind: str, target_language: str) -> Job | None:
+    """The live job that will bring this text of the page, if there is one: what it does is paid for already."""
+    types = [work.type for work in operations().values() if work.kind == kind]
+    rows = JobPage.objects.filter(page=page, type__in=types, is_open=True).select_related("job")
+    jobs = [row.job for row in rows]
+    return next((job for job in jobs if job.target_language in ("", target_language)), None)
+
+
 def _process(request: HttpRequest, page: Page, work: Operation, target: str) -> None:
     present = page.current(work.kind, target)
     if (present.pk if present else "") != request.POST.get("version", ""):
         messages.info(
             request, _("The page has got another text meanwhile: nothing was spent. Look at it first.")
+        )
+        return
+    under_way = job_under_way(page, work.kind, target)
+    if under_way is not None:
+        messages.info(
+            request,
+            _("The job “%s” has this page and will bring its text: nothing was spent.") % under_way,
         )
         return
     by_person = present is not None and present.source == Source.HUMAN
@@ -70,7 +87,7 @@ def _pay(request: HttpRequest, page: Page, work: Operation, target: str, overwri
             work.type, page_id=page.pk, target_language=target, overwrite=overwrite, actor=actor
         )
     except LifecycleError as error:
-        messages.error(request, error.sentence)
+        messages.error(request, shown(error.sentence))
         return
     _tell(request, page, work, result)
 
@@ -79,7 +96,7 @@ def _tell(request: HttpRequest, page: Page, work: Operation, result: RealtimeRes
     done = _("Done by %(model)s for %(cost)s.") % {"model": result.model, "cost": usd(result.cost_usd)}
     messages.success(request, done)
     for warning in result.warnings:
-        messages.warning(request, warning)
+        messages.warning(request, shown(warning))
     adminlog.log(request, [page], CHANGE, f"{work.kind} at once by {result.model}")
 
 

@@ -1,5 +1,7 @@
 """The site's own tables in the admin: people, roles, the log; and other packages' lists in the same dress."""
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -7,10 +9,14 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_q.admin import ScheduleAdmin as PlainScheduleAdmin
 from django_q.models import Schedule
 
+from sourcebatch.lib import adminlog
 from sourcebatch.lib.adminbase import ModelAdmin, ReadOnlyAdmin
 from sourcebatch.lib.adminlog import MACHINE
 
@@ -69,15 +75,57 @@ class RoleAdmin(GroupAdmin, ModelAdmin):  # type: ignore[type-arg]
     """Roles: Viewer, Editor, Operator, Administrator are there from the start."""
 
 
+class WayFilter(admin.SimpleListFilter):
+    """By which way did it come? What has no way in its message was written by Django's own forms."""
+
+    title = _("Way")
+    parameter_name = "way"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, str(words)) for name, words in adminlog.WAYS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        others = {name: adminlog.entries_of(name) for name in adminlog.WAYS if name != "admin"}
+        if self.value() == "admin":
+            return queryset.exclude(reduce(or_, others.values()))
+        wanted = others.get(self.value() or "")
+        return queryset if wanted is None else queryset.filter(wanted)
+
+
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
-    """Who changed what in the admin, when, and by which way."""
+    """Who changed what, when, and by which way."""
 
-    list_display = ("action_time", "user", "content_type", "object_repr", "action_flag", "change_message")
-    list_filter = ("action_flag",)
+    list_display = ("action_time", "who", "way", "kind", "thing", "what")
+    list_display_links = None
+    list_filter = (WayFilter, "action_flag")
     search_fields = ("object_repr", "change_message", "user__username")
     list_select_related = ("user", "content_type")
     ordering = ("-id",)
+
+    @admin.display(description=_("Who"), ordering="user")
+    def who(self, entry: LogEntry) -> str:
+        return adminlog.who(entry)
+
+    @admin.display(description=_("Way"))
+    def way(self, entry: LogEntry) -> str:
+        return adminlog.way_words(entry)
+
+    @admin.display(description=_("Kind"), ordering="content_type")
+    def kind(self, entry: LogEntry) -> str:
+        model = entry.content_type.model_class() if entry.content_type else None
+        return str(model._meta.verbose_name) if model else ""
+
+    @admin.display(description=_("Thing"), ordering="object_repr")
+    def thing(self, entry: LogEntry) -> SafeString | str:
+        address = entry.get_admin_url() if not entry.is_deletion() else None
+        if address is None:
+            return entry.object_repr
+        return format_html('<a href="{}">{}</a>', reverse("admin:index") + address, entry.object_repr[:80])
+
+    @admin.display(description=_("What"))
+    def what(self, entry: LogEntry) -> str:
+        return adminlog.words(entry)
 
 
 @admin.register(Schedule)

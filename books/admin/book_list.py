@@ -136,6 +136,15 @@ class BookAdmin(KeptAdmin):
         more = book_page.context(request, object_id) if self.has_view_permission(request) else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Also its jobs and what people did to its texts, which Django's log of the book does not have."""
+        book = Book.objects.filter(pk=object_id).first()
+        lines, cut_off = history.of_book(book) if book and self.has_view_permission(request) else ([], False)
+        more = {"lines": lines, "cut_off": cut_off}
+        return super().history_view(request, object_id, {**(extra_context or {}), **more})
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -21,6 +21,7 @@ from books.models import Book
 from books.uploads import was_too_large
 from books.views.images import PLACEHOLDER
 from sourcebatch.lib.adminlog import person
+from sourcebatch.lib.sentences import shown
 
 SHOWN = 20
 """Books of one source, and pages of one book, that the preview names."""
@@ -193,7 +194,7 @@ def _written(request: HttpRequest, given: Given, wishes: Wishes) -> str:
     """Write it and say so; the address to go on to."""
     reports = take_in(given, actor=person(request), wishes=wishes)
     if len(reports) == 1:
-        messages.success(request, reports[0].sentence())
+        messages.success(request, shown(reports[0].sentence()))
         return reverse("admin:books_book_change", args=[reports[0].book.pk])
     said = ngettext("Imported %s book.", "Imported %s books.", len(reports)) % len(reports)
     messages.success(request, said)

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from books.admin import book_page, filters
 from books.models import Book, Page
+from books.search import by_name
+from books.search_query import SearchQuery
 from jobs.admin_actions import in_chunks, order_actions
 from sourcebatch.lib.adminbase import CappedPaginator, KeptAdmin
 from sourcebatch.lib.adminlog import log
@@ -34,14 +36,14 @@ MOST_BOOKS = 500
 class PageAdmin(KeptAdmin):
     """Pages of all books; a book's own page leads here with its filter set."""
 
-    list_display = ("picture", "book_title", "number", "label", "state", "read")
+    list_display = ("picture", "book_title", "number", "label_shown", "state", "read")
     list_display_links = ("number",)
     list_filter = (
         filters.HasOcr, filters.HasTranslation, filters.PageFailed, filters.PageFlagged, filters.PageEdited,
         filters.PageStale, filters.BlankPage, filters.Shown,
     )  # fmt: skip
     search_fields = ("book__title",)
-    search_help_text = _("Words of the book's title")
+    search_help_text = _("Words of the book's title or author")
     list_select_related = ("book",)
     paginator = CappedPaginator
     ordering = ("book", "number")
@@ -65,10 +67,7 @@ class PageAdmin(KeptAdmin):
         """By way of the books: a join would read every page there is."""
         if not search_term.strip():
             return queryset, False
-        books = Book.objects.order_by("pk")
-        for word in search_term.split():
-            books = books.filter(title__icontains=word)
-        return queryset.filter(book_id__in=list(books.values_list("pk", flat=True)[:MOST_BOOKS])), False
+        return queryset.filter(book_id__in=by_name(SearchQuery(search_term))[:MOST_BOOKS]), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -98,6 +97,10 @@ class PageAdmin(KeptAdmin):
         address = reverse("admin:books_book_change", args=[page.book_id])
         return format_html('<a href="{}">{}</a>', address, page.book.title[:80])
 
+    @admin.display(description=_("Label"), empty_value="")
+    def label_shown(self, page: Page) -> str:
+        return page.label
+
     @admin.display(description=_("State"))
     def state(self, page: Page) -> SafeString:
         words, tone = STATES[page.tile.state]  # type: ignore[attr-defined]
@@ -123,23 +126,23 @@ class PageAdmin(KeptAdmin):
 
     @admin.action(description=_("Hide"), permissions=["change"])
     def hide(self, request: HttpRequest, queryset: QuerySet[Page]) -> None:
-        self._set(request, queryset, hidden=True)
+        self._set(request, queryset, "hidden", hidden=True)
 
     @admin.action(description=_("Show again"), permissions=["change"])
     def show(self, request: HttpRequest, queryset: QuerySet[Page]) -> None:
-        self._set(request, queryset, hidden=False)
+        self._set(request, queryset, "visible", hidden=False)
 
     @admin.action(description=_("Never treat as blank"), permissions=["change"])
     def overrule_blank(self, request: HttpRequest, queryset: QuerySet[Page]) -> None:
-        self._set(request, queryset, blank=False, blank_overruled=True)
+        self._set(request, queryset, "never treated as blank", blank=False, blank_overruled=True)
 
-    def _set(self, request: HttpRequest, queryset: QuerySet[Page], **values: bool) -> None:
+    def _set(self, request: HttpRequest, queryset: QuerySet[Page], words: str, **values: bool) -> None:
         """Change by id, then make the counts of the books true again."""
         rows = list(queryset.order_by().values_list("pk", "book_id"))
         for chunk in in_chunks([pk for pk, _book in rows], 500):
             pages = Page.objects.filter(pk__in=chunk)
             pages.update(**values)
-            log(request, pages, CHANGE, ", ".join(f"{name}: {value}" for name, value in values.items()))
+            log(request, pages, CHANGE, words)
         for book in Book.objects.filter(pk__in={book_id for _pk, book_id in rows}):
             book.recount()
         messages.success(request, ngettext("%s page changed.", "%s pages changed.", len(rows)) % len(rows))

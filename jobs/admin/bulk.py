@@ -15,6 +15,7 @@ from jobs.admin_actions.background import in_chunks, later
 from jobs.admin_actions.wording import VERBS, Verb
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.models import Job
+from sourcebatch.lib.sentences import shown
 
 AT_ONCE = 25
 """Jobs that one click changes while the browser waits; more are handed to the worker."""
@@ -78,7 +79,7 @@ def _do(request: HttpRequest, verb: Verb, ids: Sequence[str]) -> None:
             verbs.perform(job.pk, verb, verbs.actor(request))
             done += 1
         except LifecycleError as error:
-            messages.warning(request, f"{job}: {error.sentence}")
+            messages.warning(request, f"{job}: {shown(error.sentence)}")
     if done:
         said = ngettext("%(verb)s: %(n)s job.", "%(verb)s: %(n)s jobs.", done) % {
             "verb": verb.label,

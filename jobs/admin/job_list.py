@@ -19,6 +19,9 @@ from jobs.models import LIVE, Job
 from sourcebatch.lib.adminbase import QuestionFilter, ReadOnlyAdmin
 from sourcebatch.lib.show import ago, money
 
+MOST_BOOKS = 500
+"""Books whose jobs one search shows, besides those with the very words."""
+
 
 class LiveFilter(QuestionFilter):
     """Is the job under way?"""
@@ -66,6 +69,12 @@ class JobAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).defer("error")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Django's search, and the jobs of books that are named so in any spelling."""
+        found, distinct = super().get_search_results(request, queryset, search_term)
+        named = by_name(SearchQuery(search_term))[:MOST_BOOKS] if search_term.strip() else []
+        return (found | queryset.filter(book_id__in=named) if named else found), distinct
 
     @admin.display(description=_("Job"), ordering="type")
     def what(self, job: Job) -> str:

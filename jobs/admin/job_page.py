@@ -24,6 +24,7 @@ from jobs.admin import ledger, verbs
 from jobs.admin_actions.wording import VERBS, Verb
 from jobs.lifecycle.common import LifecycleError, figures
 from jobs.models import GeminiBatch, Job, JobPage, Phase, Status
+from sourcebatch.lib.sentences import shown
 from sourcebatch.lib.show import link
 
 TITLE_LENGTH = 70  # characters: more of it pushes the way back out of the head of the page
@@ -123,9 +124,9 @@ def _perform(request: HttpRequest, job: Job, verb: Verb, page_ids: list[str] | N
     try:
         sentence = verbs.perform(job.pk, verb, verbs.actor(request), page_ids)
     except LifecycleError as error:
-        messages.error(request, error.sentence)
+        messages.error(request, shown(error.sentence))
         return
-    messages.success(request, sentence)
+    messages.success(request, shown(sentence))
 
 
 def _ask(request: HttpRequest, job: Job, verb: Verb) -> HttpResponse:

@@ -84,8 +84,7 @@ def order(model_admin: Any, request: HttpRequest, queryset: Any, recipe: Recipe)
     form = OrderForm(recipe.type, request.POST if "token" in request.POST else None)
     if "confirmed" in request.POST and form.is_valid():
         if _seen(request, form.choice()):
-            _place(request, queryset, recipe, form.choice())
-            return HttpResponseRedirect(request.get_full_path())
+            return HttpResponseRedirect(_place(request, queryset, recipe, form.choice()))
         changed = gettext("The choices have changed: this is what it costs now. Confirm it once more.")
         messages.warning(request, changed)
     return _confirmation(model_admin, request, queryset, recipe, form)
@@ -101,21 +100,20 @@ def _priced(choice: Choice) -> str:
     return "|".join((choice.type, choice.model, choice.language, choice.target_language, choice.overwrite))
 
 
-def _place(request: HttpRequest, queryset: Any, recipe: Recipe, choice: Choice) -> None:
+def _place(request: HttpRequest, queryset: Any, recipe: Recipe, choice: Choice) -> str:
+    """Place the order and say so; the address to go on to."""
     if not orders.first_time(request, request.POST.get("token", "")):
         messages.info(request, gettext("This order was placed already; nothing was ordered twice."))
-        return
+        return request.get_full_path()
     if recipe.then_automatic:
         _make_automatic(request, queryset)
     if queryset.model is Page:
-        orders.tell(request, orders.place(request, _orders_of_pages(queryset, choice)))
-        return
+        return orders.told(request, orders.place(request, _orders_of_pages(queryset, choice)))
     ids = list(queryset.order_by("pk").values_list("pk", flat=True))
     if len(ids) > outlook.ONE_BY_ONE:
         orders.place_later(request, ids, choice)
-        orders.tell_later(request, len(ids))
-    else:
-        orders.tell(request, orders.place(request, [choice.order(pk) for pk in ids]))
+        return orders.told_later(request, len(ids))
+    return orders.told(request, orders.place(request, [choice.order(pk) for pk in ids]))
 
 
 def _make_automatic(request: HttpRequest, queryset: Any) -> None:

@@ -40,7 +40,7 @@ class OrderForm(forms.Form):
         self.type = type_
         work = operation(type_)
         default = getattr(settings, work.batch_model_setting)
-        self.fields["model"].choices = _models(default)  # type: ignore[attr-defined]
+        self.fields["model"].choices = models_for(default)  # type: ignore[attr-defined]
         self.fields["model"].initial = default
         if work.kind != Kind.TRANSLATION:
             del self.fields["target_language"]
@@ -66,10 +66,16 @@ class OrderForm(forms.Form):
 
 def models_to_choose(work: Operation) -> list[tuple[str, str]]:
     """Models that may do this work in a batch, the configured one first."""
-    return _models(getattr(settings, work.batch_model_setting))
+    return models_for(getattr(settings, work.batch_model_setting))
 
 
-def _models(default: str) -> list[tuple[str, str]]:
+def models_for(default: str) -> list[tuple[str, str]]:
     """Models that may be used, the configured one first."""
     rows = GeminiModel.objects.exclude(state=GeminiModel.State.RETIRED).exclude(pk=default).order_by("name")
-    return [(default, default), *((row.name, f"{row.name} ({row.get_state_display()})") for row in rows)]
+    return [(default, default), *((row.name, _named(row)) for row in rows)]
+
+
+def _named(model: GeminiModel) -> str:
+    """A model that is in general use needs no remark."""
+    current = model.state == GeminiModel.State.CURRENT
+    return model.name if current else f"{model.name} ({model.get_state_display()})"

@@ -18,8 +18,11 @@ from jobs.admin_actions.background import in_chunks, later
 from jobs.admin_actions.outlook import Choice
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.models import Job
+from sourcebatch.lib.sentences import shown
 
 TOKENS_KEPT = 200
+MOST_SHOWN = 40
+"""Jobs that an address of their list names: addresses have a greatest length."""
 logger = logging.getLogger("jobs.admin")
 
 
@@ -83,24 +86,30 @@ def _one(order: "lifecycle.NewJob", by: Actor, placed: Placed) -> None:
     (placed.new if created.created else placed.old).append(created.job)
 
 
-def tell(request: HttpRequest, placed: Placed) -> None:
-    """Messages with links to the jobs."""
+def told(request: HttpRequest, placed: Placed) -> str:
+    """Messages with links to the jobs; and the address to go on to: the job, their list, or where one came from."""
     if placed.new:
         said = ngettext("Created %s job:", "Created %s jobs:", len(placed.new)) % len(placed.new)
         messages.success(request, _with_links(said, placed.new))
     if placed.old:
         messages.info(request, _with_links(gettext("A job that is under way does this already:"), placed.old))
     for sentence in dict.fromkeys(placed.refused):
-        messages.warning(request, sentence)
+        messages.warning(request, shown(sentence))
+    return _onward(placed.new or placed.old) or request.get_full_path()
 
 
-def tell_later(request: HttpRequest, books: int) -> None:
-    """The message for an order that the worker carries out."""
+def _onward(jobs: Sequence[Job]) -> str:
+    if len(jobs) == 1:
+        return reverse("admin:jobs_job_change", args=[jobs[0].pk])
+    ids = ",".join(job.pk for job in jobs[:MOST_SHOWN])
+    return f"{reverse('admin:jobs_job_changelist')}?id__in={ids}" if ids else ""
+
+
+def told_later(request: HttpRequest, books: int) -> str:
+    """The message for an order that the worker carries out, and the list where the jobs appear."""
     said = gettext("The worker creates the jobs for %s books now.") % f"{books:,}"
-    address = reverse("admin:jobs_job_changelist") + "?live=yes"
-    messages.success(
-        request, format_html('{} <a href="{}">{}</a>', said, address, gettext("Watch them appear"))
-    )
+    messages.success(request, said)
+    return reverse("admin:jobs_job_changelist") + "?live=yes"
 
 
 def _with_links(said: str, jobs: Sequence[Job]) -> SafeString:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs import gemini
 from jobs.models import PageState, Phase, Status
+from sourcebatch.lib.adminlog import WAYS
 from sourcebatch.lib.show import badge, bar
 
 REASONS: dict[str, Any] = {
@@ -84,12 +85,6 @@ EVENTS: dict[str, Any] = {
     "retry": _("Retried"),
     "reset": _("Reset"),
     "cancel": _("Cancelled"),
-}
-WAYS: dict[str, Any] = {
-    "admin": _("in the admin"),
-    "api": _("by the API"),
-    "command": _("by a command"),
-    "schedule": _("by the schedule"),
 }
 _STATUS_TONES = {
     Status.PENDING: "plain", Status.PROCESSING: "busy", Status.PAUSED: "warn", Status.COMPLETED: "good",

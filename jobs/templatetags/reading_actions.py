@@ -18,12 +18,21 @@ def process_now(context: dict[str, Any], column: Any) -> dict[str, Any]:
     allowed = user.has_perm("jobs.spend_money") and user.has_perm("books.change_page")
     return {
         "buttons": _buttons(column) if allowed else [],
+        "under_way": _under_way(column) if allowed else None,
         "column": column,
         "page": column.page,
+        "perms": context.get("perms"),
         "by_person": column.text is not None and column.text.source == Source.HUMAN,
         "csrf_token": context.get("csrf_token"),
         "stand_in": gemini.is_stand_in(),
     }
+
+
+def _under_way(column: Any) -> Any:
+    """The live job that has this page for this kind of text; there the page is paid for already."""
+    from jobs.reading_actions import job_under_way
+
+    return job_under_way(column.page, column.kind, column.target_language)
 
 
 def _buttons(column: Any) -> list[dict[str, Any]]:

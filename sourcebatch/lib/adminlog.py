@@ -12,13 +12,19 @@ from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
+
+from sourcebatch.lib import sentences
 
 # No form takes brackets in a name, so nobody can be called that.
 MACHINE = "(sourcebatch)"
-_WAYS = {"admin": "admin", "api": "API", "command": "command", "schedule": "schedule"}
+WAYS: dict[str, Any] = {
+    "admin": _("in the admin"), "api": _("by the API"), "command": _("by a command"), "schedule": _("by the schedule"),
+}  # fmt: skip
+_WRITTEN = {"api": "API"}
 _WAY = re.compile(r"^(.*) \((admin|API|command|schedule)(?:, (.*))?\)$", re.DOTALL)
 
 
@@ -92,6 +98,34 @@ def told(entry: LogEntry) -> Told:
     return Told(found[1], found[2].lower(), found[3] or "")
 
 
+def entries_of(via: str) -> Q:
+    """The entries that came by this way; not for the admin, whose forms write none."""
+    start = _WRITTEN.get(via, via)
+    return Q(change_message__endswith=f" ({start})") | Q(
+        change_message__contains=f" ({start}, ", change_message__endswith=")"
+    )
+
+
+def words(entry: LogEntry) -> str:
+    """What an entry says, in the reader's language."""
+    said = sentences.shown(told(entry).sentence)
+    return said or str(_("Added.") if entry.is_addition() else _("Changed."))
+
+
+def who(entry: LogEntry) -> str:
+    """Whose entry it is; the machine is called by the program's name."""
+    name = entry.user.get_username()
+    return "Sourcebatch" if name == MACHINE else name
+
+
+def way_words(entry: LogEntry) -> str:
+    """By which way an entry came, with the token or command."""
+    found = told(entry)
+    by = found.by.removeprefix("token ") if found.via == "api" else found.by
+    way = str(WAYS.get(found.via, found.via))
+    return f"{way}: {by}" if by else way
+
+
 def _user_id(actor: Actor) -> Any:
     if actor.is_person:
         users = get_user_model()._default_manager
@@ -107,7 +141,7 @@ def _message(actor: Actor, sentence: Any) -> str:
 
 
 def _way(actor: Actor) -> str:
-    way = _WAYS.get(actor.via, actor.via)
+    way = _WRITTEN.get(actor.via, actor.via)
     if actor.token:
         return f"{way}, token {actor.name}"
     return f"{way}, {actor.name}" if actor.via == "command" and actor.name else way

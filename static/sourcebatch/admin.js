@@ -92,6 +92,20 @@
         event.target.click();
     }
 
+    // Unfold writes the name of a chosen file into a text field beside it, and fails where there is none.
+    function keepFromUnfold(event) {
+        const field = event.target;
+        if (!field.matches?.("input[type=file]")) return;
+        if (!field.parentNode.parentNode.parentNode.querySelector("input[type=text]")) event.stopPropagation();
+    }
+
+    // A token is copied as a whole.
+    function selectToken(event) {
+        if (event.target.matches?.(".sb-token")) event.target.select();
+    }
+
+    document.addEventListener("change", keepFromUnfold, true);
+    document.addEventListener("focusin", selectToken);
     document.addEventListener("toggle", showAnswer, true);
     document.addEventListener("submit", sendOnce);
     document.addEventListener("keydown", pressByKeyboard);

@@ -16,7 +16,7 @@ from jobs import tasks
 from jobs.admin_actions import orders
 from jobs.admin_actions.background import in_chunks
 from jobs.models import GeminiModel, Job, JobPage, Price
-from tests.support.library import make_book
+from tests.support.library import make_book, order_ocr
 
 BOOKS = "admin:books_book_changelist"
 PAGES = "admin:books_page_changelist"
@@ -75,9 +75,8 @@ def test_confirming_creates_the_job_and_leads_to_it(operator: Client) -> None:
     assert answer.status_code == 302
     job = Job.objects.get()
     assert (job.created_by, job.created_via, job.ledger.count()) == ("librarian", "admin", 3)
-    assert (
-        reverse("admin:jobs_job_change", args=[job.pk]) in operator.get(answer["Location"]).content.decode()
-    )
+    assert answer["Location"] == reverse("admin:jobs_job_change", args=[job.pk])
+    assert "Created 1 job:" in said(operator.get(answer["Location"]))
     assert LogEntry.objects.filter(object_id=job.pk, change_message__contains="(admin)").exists()
 
 
@@ -147,6 +146,29 @@ def test_selected_pages_of_two_books_become_two_jobs(operator: Client) -> None:
     assert (page.context["outlook"].books, page.context["outlook"].pages) == (2, 3)
     confirm(operator, page, *keys, name=PAGES)
     assert sorted(job.ledger.count() for job in Job.objects.all()) == [1, 2]
+
+
+def test_several_jobs_lead_to_the_list_of_just_these(operator: Client) -> None:
+    order_ocr(make_book(1, title="Another"))
+    keys = [make_book(1).pk, make_book(1).pk]
+    page = ask(operator, "order_batch_ocr", *keys)
+    answer = confirm(operator, page, *keys)
+    listed = operator.get(answer["Location"]).context["cl"].result_list
+    assert {job.book_id for job in listed} == set(keys)
+
+
+def test_an_order_with_nothing_left_says_so_in_words(operator: Client) -> None:
+    book = make_book(1)
+    texts.write(book.pages.get(), texts.NewText(kind="ocr", data="salve", source="human"))
+    page = ask(operator, "order_batch_ocr", book.pk)
+    assert "Nothing is left to do" in said(page)
+    assert "$0" not in said(page)
+    assert 'name="confirmed"' not in page.content.decode()
+
+
+def test_a_current_model_is_offered_without_a_remark(operator: Client) -> None:
+    page = ask(operator, "order_batch_ocr", make_book(1).pk)
+    assert "(Current)" not in page.content.decode()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from django.contrib.admin.models import CHANGE
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -13,6 +14,7 @@ from books.exports import ExportRefused, Options, export, exporters, file_name
 from books.exports.options import site_address
 from books.languages import normalise
 from books.models import Book
+from sourcebatch.lib.adminlog import Actor, record
 
 
 class Command(BaseCommand):
@@ -44,6 +46,7 @@ class Command(BaseCommand):
             pieces = export(book, options["format"], _options(options))
             path = options["output"] or file_name(book, options["format"])
             self._write(pieces, path)
+            record(Actor("export_book"), [book], CHANGE, f"Exported as {options['format']}")
         except ExportRefused as error:
             raise CommandError(error.sentence) from error
         except ValueError as error:

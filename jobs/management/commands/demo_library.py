@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from books.models import Book
 from jobs.demo.library import PREFIX, Demo
+from sourcebatch.lib.adminlog import Actor, record_whole
 from sourcebatch.lib.db import analyze
 
 
@@ -41,5 +42,6 @@ class Command(BaseCommand):
         with tqdm(total=options["pages"], unit="page", disable=None) as bar:
             Demo(options["books"], options["pages"], options["seed"], bar.update).write()
         analyze()
+        record_whole(Actor("demo_library"), f"Made-up library: {options['pages']} pages")
         seconds = time.monotonic() - began
         self.stdout.write(f"Made {options['books']} books with {options['pages']} pages in {seconds:.0f} s.")

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from jobs.mongodb.bring import bring
 from jobs.mongodb.sources import Unreadable, opened
+from sourcebatch.lib.adminlog import Actor, record_whole
 
 
 class Command(BaseCommand):
@@ -35,5 +36,7 @@ class Command(BaseCommand):
         )
         word = "New, if all can be read" if options["dry_run"] else "Added"
         self.stdout.write(f"{word}: {added}. Here already: {present}.")
+        if any(done.added.values()) and not options["dry_run"]:
+            record_whole(Actor("import_mongodb"), f"Taken over from MongoDB: {added}")
         for sentence in done.sentences():
             self.stdout.write(sentence)
