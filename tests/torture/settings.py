@@ -17,3 +17,5 @@ FETCH_RETRIES = 1
 POLL_FIRST_SECONDS = 0.0
 POLL_LAST_SECONDS = 0.0
 PREPARE_CHUNK_SIZE = WORKER_CHUNK_SIZE = 2
+# Scenarios draw the same pages again and again, and each is to be sent.
+COPY_ANSWERS = False
