@@ -18,6 +18,7 @@ from jobs.lifecycle.advance import advance
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.lifecycle.create import NewJob, create
 from jobs.lifecycle.sweep import sweep
+from jobs.lifecycle.trials import run_trial, settle_lost_trials
 from jobs.lifecycle.watch import watch
 from jobs.models import GeminiBatch, Heartbeat, Job, JobPage, PageState, Status
 from jobs.operations import operations
@@ -88,6 +89,15 @@ def kick(job_id: str) -> bool:
         logger.warning("Job %s was not handed to a worker at once; the schedule will.", job_id, exc_info=True)
         return False
     return True
+
+
+def try_prompt(trial_id: str, budget: float = BUDGET) -> int:
+    """Make the calls of a prompt's trial that are still to be made; asks for another turn when some are left."""
+    settle_lost_trials()
+    left = run_trial(trial_id, budget)
+    if left and not stop_requested():
+        async_task("jobs.tasks.try_prompt", trial_id, group="trial")
+    return left
 
 
 def kick_when_ready(sender: object, job_id: str, **kwargs: object) -> None:

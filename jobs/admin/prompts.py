@@ -6,12 +6,16 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE
 from django.db.models import Max, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from books.texts import text_hash
+from jobs.admin import trials
+from jobs.lifecycle.prompts import put_in_use
 from jobs.models import PromptVersion
 from jobs.operations import operations
 from jobs.operations.prompts import PromptError, check, variables
@@ -25,7 +29,7 @@ class PromptForm(forms.ModelForm[PromptVersion]):
     """A new version: the operation and the text, whose variables must be those that the operation knows."""
 
     # Not the model's field: its constraint (one in use) would refuse a second one before the first is put away.
-    use_now = forms.BooleanField(label=_("Use it for new jobs from now on"), required=False, initial=True)
+    use_now = forms.BooleanField(label=_("Use it for new jobs from now on"), required=False, initial=False)
 
     class Meta:
         model = PromptVersion
@@ -52,7 +56,7 @@ class PromptVersionAdmin(KeptAdmin):
     """Versions of prompts. Adding starts from the one in use."""
 
     form = PromptForm
-    list_display = ("version_name", "type", "in_use", "author", "made")
+    list_display = ("version_name", "type", "in_use", "author", "made", "trial")
     list_filter = ("type", "is_default")
     actions = ("use",)
 
@@ -73,9 +77,36 @@ class PromptVersionAdmin(KeptAdmin):
     def author(self, prompt: PromptVersion) -> str:
         return gettext("comes with Sourcebatch") if prompt.created_by == "shipped" else prompt.created_by
 
+    @admin.display(description=_("Trial"))
+    def trial(self, prompt: PromptVersion) -> SafeString | str:
+        if prompt.is_default:
+            return ""
+        return format_html(
+            '<a href="{}">{} …</a>',
+            reverse("admin:jobs_promptversion_try", args=[prompt.pk]),
+            gettext("Try it"),
+        )
+
     @admin.display(description=_("Made"), ordering="created_at")
     def made(self, prompt: PromptVersion) -> Any:
         return prompt.created_at
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<str:object_id>/try/", wrap(trials.ask), name="jobs_promptversion_try"),
+            path("trial/<str:trial_id>/", wrap(trials.show), name="jobs_promptversion_trial"),
+        ]
+        return own + super().get_urls()
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """A version that is not in use yet is tried next."""
+        if obj.is_default or not request.user.has_perm("jobs.spend_money"):
+            return super().response_add(request, obj, post_url_continue)
+        messages.success(request, gettext("%s is kept. Try it on some pages before it is used.") % obj.name)
+        return HttpResponseRedirect(reverse("admin:jobs_promptversion_try", args=[obj.pk]))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return tuple(self.get_fields(request, obj)) if obj else ()
@@ -111,10 +142,3 @@ class PromptVersionAdmin(KeptAdmin):
             put_in_use(chosen[0])
         log(request, chosen[:1], CHANGE, "In use from now on")
         messages.success(request, gettext("%s is used for new jobs from now on.") % chosen[0].name)
-
-
-def put_in_use(prompt: PromptVersion) -> None:
-    """Make this the prompt of its operation; call inside a transaction. Jobs that exist keep theirs."""
-    PromptVersion.objects.filter(type=prompt.type, is_default=True).update(is_default=False)
-    PromptVersion.objects.filter(pk=prompt.pk).update(is_default=True)
-    prompt.is_default = True

@@ -21,3 +21,10 @@ def prompt_named(name: str) -> PromptVersion:
     if prompt is None:
         raise LifecycleError(f"The prompt {name} is gone: reset the job with another prompt in use.")
     return prompt
+
+
+def put_in_use(prompt: PromptVersion) -> None:
+    """Make this the prompt of its operation; call inside a transaction. Jobs that exist keep theirs."""
+    PromptVersion.objects.filter(type=prompt.type, is_default=True).update(is_default=False)
+    PromptVersion.objects.filter(pk=prompt.pk).update(is_default=True)
+    prompt.is_default = True

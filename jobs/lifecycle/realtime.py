@@ -9,12 +9,13 @@ from django.conf import settings
 
 from books import images, languages, texts
 from books.models import Book, Page, PageText, Source
+from books.texts import storable
 from jobs import gemini, prices
 from jobs.lifecycle import spending
 from jobs.lifecycle.common import Actor, BadOrder, Conflict, LifecycleError, Unavailable
 from jobs.lifecycle.create import operation_named
 from jobs.lifecycle.prompts import prompt_in_use
-from jobs.models import PaidCall
+from jobs.models import PaidCall, PromptVersion
 from jobs.operations import answers
 from jobs.operations.base import Accepted, Answer, Operation, Order, Refused, Request, Usage, line_request
 from sourcebatch.lib.db import atomic
@@ -45,7 +46,7 @@ class _Call:
     order: Order
     page: Page
     warnings: list[str]
-    prompt: str
+    prompt: PromptVersion
     image: images.PageImage | None = None
     request: Request | None = None
 
@@ -76,6 +77,39 @@ def process_now(
         cost_usd=None if cost is None else Decimal(cost) / 1_000_000, saved=saved,
         warnings=[*call.warnings, *(flag["reason"] for flag in accepted.flags)],
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a prompt made of a page without saving it: a text, or why it would not be kept. Costs in micro-dollars."""
+
+    text: str
+    refused: str
+    flags: list[dict[str, str]]
+    model: str
+    usage: Usage
+    cost_micro_usd: int | None
+
+
+def attempt(
+    type_: str, page_id: str, prompt: PromptVersion, *, target_language: str = "", model: str = "", actor: Actor
+) -> Attempt:  # fmt: skip
+    """Read or translate one page with this version of a prompt, at realtime price, and save nothing.
+
+    Raises what `process_now` raises, but for an answer that is refused: that is a result too, and was paid.
+    """
+    work = operation_named(type_)
+    page = _page(work, page_id, "", "")
+    call = _prepared(work, page, page_id, "", "", target_language, model, "", prompt)
+    answer, cost = _call(call, actor)
+    text, refused, flags = answer.text, "", []
+    try:
+        accepted = work.accept(answer, page, call.order)
+        text, flags = accepted.text, accepted.flags
+    except Refused as error:
+        refused = error.sentence
+    made_by = answer.model_version or call.order.model
+    return Attempt(storable(text), refused, flags, made_by, answer.usage, cost)
 
 
 def estimate_now(type_: str, page: Page) -> Decimal | None:
@@ -125,6 +159,7 @@ def _prepared(
     target_language: str,
     model: str,
     overwrite: str,
+    prompt: PromptVersion | None = None,
 ) -> _Call:
     resolved, notice = prices.resolve_model(model or getattr(settings, work.realtime_model_setting))
     book = page.book
@@ -133,14 +168,14 @@ def _prepared(
         language=book.language or _language("language", language), model=resolved, overwrite=overwrite,
         target_language=_language("target_language", target_language) or book.target_language,
     )  # fmt: skip
-    call = _Call(work, order, page, [notice] if notice else [], prompt_in_use(work.type).text)
+    call = _Call(work, order, page, [notice] if notice else [], prompt or prompt_in_use(work.type))
     if work.reads_image:
         _read_image(call)
     try:
         call.request = (
-            work.request_for_text(text, order, call.prompt)
+            work.request_for_text(text, order, call.prompt.text)
             if text
-            else work.request(page, order, call.prompt, {})
+            else work.request(page, order, call.prompt.text, {})
         )
     except Refused as refused:
         raise Conflict(refused.sentence) from None
@@ -230,7 +265,7 @@ def _saved(
                 kind=call.work.kind, data=accepted.text, source=Source.MACHINE,
                 target_language=call.work.target_of(call.order), language=call.order.language, author=actor.name,
                 model=answer.model_version or call.order.model, ordered_model=call.order.model,
-                prompt_version=prompt_in_use(call.work.type).name,
+                prompt_version=call.prompt.name,
                 based_on=call.request.source_sha256, glossary=call.request.glossary,
                 image_sha256=call.image.sha256 if call.image else "",
                 input_tokens=answer.usage.input, output_tokens=answer.usage.output,

@@ -31,7 +31,9 @@ ROOMS: dict[str, tuple[str, str]] = {
     "review-sample": ("books.view_page", "books.view_page"),
     # Public books only: the walk's own book is none, so here nobody may see it.
     "library": (PUBLIC, PUBLIC),
+    "library-search": (PUBLIC, PUBLIC),
     "library-book": ("nobody", "nobody"),
+    "library-book-search": ("nobody", "nobody"),
     "library-page": ("nobody", "nobody"),
     "library-export": ("nobody", "nobody"),
     "library-export-file": ("nobody", "nobody"),
@@ -48,6 +50,8 @@ ADMIN: dict[str, tuple[str, str]] = {
     "books_book_import_preview": ("books.add_book", "books.add_book"),
     "jobs_job_change": ("jobs.view_job", "jobs.view_job"),  # no form: a page to look at
     "books_book_glossary": ("books.view_book", "books.change_book"),
+    "jobs_promptversion_try": ("jobs.spend_money", "jobs.spend_money"),
+    "jobs_promptversion_trial": ("jobs.view_promptversion", "jobs.spend_money"),
     "jobs_job_redo": ("jobs.spend_money", "jobs.spend_money"),
     "books_book_import_many": ("books.add_book", "books.add_book"),
     "books_book_import_thumbnail": ("books.add_book", "books.add_book"),
