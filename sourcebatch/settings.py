@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import django_stubs_ext
 import environ
 
+from sourcebatch.lib import storage
 from sourcebatch.unfold import UNFOLD as UNFOLD
 
 django_stubs_ext.monkeypatch()
@@ -156,11 +157,13 @@ if LIBRARY_DATABASE_URL:
     DATABASE_ROUTERS.insert(0, "django_mongodb_backend.routers.MongoRouter")
 
 # --- Files: segments of batch files, results, page images --------------------------------------------------------
-STORAGES = {
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": DATA_DIR / "files", "base_url": "/files/"},
-    },
+STORAGE_URL = env.str("STORAGE_URL", default="")
+_folder = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": DATA_DIR / "files", "base_url": "/files/"},
+}
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": storage.entry(STORAGE_URL) if STORAGE_URL else _folder,
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 

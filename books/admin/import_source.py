@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from books.importers import Given, ImportRefused, fetched, read
+from sourcebatch.lib.storage import has
 
 FOLDER = "imports"
 KEPT = dt.timedelta(days=1)
@@ -141,7 +142,7 @@ def forget(waiting: Waiting) -> None:
 
 def sweep() -> None:
     """Forget what people looked at and never imported."""
-    if not default_storage.exists(FOLDER):
+    if not has(default_storage, FOLDER):
         return
     for name in default_storage.listdir(FOLDER)[1]:
         path = f"{FOLDER}/{name}"

@@ -20,6 +20,7 @@ from django.core.files.storage import Storage, default_storage
 
 from jobs.models import BatchPreparation
 from sourcebatch.lib.ids import new_id
+from sourcebatch.lib.storage import ranged
 
 _HALF = "\u0000image\u0000"
 
@@ -87,7 +88,7 @@ def _flush(storage: Storage, name: str) -> None:
 
 def read(preparation: BatchPreparation) -> bytes:
     """The line of one preparation. Raises FileNotFoundError when its segment is gone or not what was written."""
-    with default_storage.open(preparation.segment) as segment:
+    with ranged(default_storage, preparation.segment) as segment:
         segment.seek(preparation.offset)
         line = bytes(segment.read(preparation.length))
     if hashlib.sha256(line).hexdigest() != preparation.line_sha256:
@@ -154,7 +155,7 @@ class Lines(io.RawIOBase):
     def _from(self, segment: str, offset: int, length: int) -> bytes:
         if self._open is None or self._open[0] != segment:
             self.release()
-            self._open = (segment, default_storage.open(segment))
+            self._open = (segment, ranged(default_storage, segment))
         self._open[1].seek(offset)
         piece = bytes(self._open[1].read(length))
         if not piece:
