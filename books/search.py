@@ -70,6 +70,19 @@ class _Matches(Func):
         )  # fmt: skip
 
 
+class _MatchesEach(_Matches):
+    """The same, asked of one row after the other: for few rows, where finding all that match would be more."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        template = (
+            "EXISTS (SELECT 1 FROM page_search_numbers JOIN page_search_words "
+            "ON page_search_words.rowid = page_search_numbers.number WHERE text_id = %(expressions)s)"
+        )
+        return self.as_sql(
+            compiler, connection, template=template, arg_joiner=" AND page_search_words MATCH ", **more
+        )
+
+
 def install(schema_editor: Any) -> None:
     """Make the index over page_search anew and empty; nothing on databases without one."""
     for statement in INDEX.get(schema_editor.connection.vendor, ()):
@@ -137,7 +150,8 @@ def hits(query: SearchQuery, *, kind: str = "", language: str = "", book: str = 
     """
     if not query.terms:
         return SearchText.objects.none()
-    found = _having(query).filter(page__hidden=False, page__book__hidden=False)
+    found = _having(query, _MatchesEach if book else _Matches)
+    found = found.filter(page__hidden=False, page__book__hidden=False)
     if kind in Kind.values:
         found = found.filter(kind=kind)
     if language:
@@ -146,13 +160,13 @@ def hits(query: SearchQuery, *, kind: str = "", language: str = "", book: str = 
     return (found.filter(book=book) if book else found).order_by("-book_id", "number", "kind")
 
 
-def _having(query: SearchQuery) -> QuerySet[SearchText]:
+def _having(query: SearchQuery, matches: type[_Matches] = _Matches) -> QuerySet[SearchText]:
     vendor = connections[library_alias()].vendor
     rows = SearchText.objects.all()
     if vendor == "sqlite":
-        rows = rows.filter(_Matches(F("pk"), Value(query.fts5())))
+        rows = rows.filter(matches(F("pk"), Value(query.fts5())))
     elif vendor == "postgresql":
-        rows = rows.filter(_Matches(F("folded"), Value(query.tsquery())))
+        rows = rows.filter(matches(F("folded"), Value(query.tsquery())))
     if vendor not in INDEX or query.apart:
         for pattern in query.patterns():
             rows = rows.filter(folded__regex=pattern)
