@@ -132,11 +132,24 @@ SQLITE_OPTIONS: dict[str, Any] = {
 }
 
 
+# A machine that is cut off notices within half a minute, and what it had locked is free after a minute.
+POSTGRES_OPTIONS: dict[str, Any] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "options": "-c idle_in_transaction_session_timeout=60s",
+}
+
+
 def _sql_database(url: str) -> dict[str, Any]:
     """Django's entry for one `sqlite:///` or `postgres://` address."""
     config: dict[str, Any] = dict(environ.Env.db_url_config(url))
     if config["ENGINE"].endswith("sqlite3"):
         config["OPTIONS"] = SQLITE_OPTIONS
+    elif config["ENGINE"].endswith("postgresql"):
+        config["OPTIONS"] = POSTGRES_OPTIONS | config.get("OPTIONS", {})
     config.setdefault("CONN_MAX_AGE", env.int("CONN_MAX_AGE", default=60))
     config.setdefault("CONN_HEALTH_CHECKS", True)
     return config
