@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from books.views import exports, images, public, review, room, search
+from books.views import exports, images, public, public_search, review, room, search
 
 urlpatterns = [
     path("pages/<slug:page_id>/image", images.image, name="page-image"),
@@ -19,7 +19,9 @@ urlpatterns = [
     path("review/samples/", review.samples, name="review-samples"),
     path("review/samples/<slug:draw>/", review.sample, name="review-sample"),
     path("library/", public.library, name="library"),
+    path("library/search/", public_search.library_search, name="library-search"),
     path("library/<slug:book_id>/", public.book, name="library-book"),
+    path("library/<slug:book_id>/search/", public_search.book_search, name="library-book-search"),
     path("library/<slug:book_id>/export/", exports.public, name="library-export"),
     path("library/<slug:book_id>/export/<slug:name>", exports.public_file, name="library-export-file"),
     path("library/<slug:book_id>/<int:number>/", public.page, name="library-page"),

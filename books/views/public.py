@@ -17,7 +17,10 @@ from books.models import Book, Kind, Page, PageText
 from books.page_images import image_address
 from books.reading import Column, neighbours
 from books.rendering import render_note
+from books.search_query import LONGEST_QUERY, SearchQuery
+from books.snippets import Piece, snippet
 from books.views.access import public_book
+from books.views.search import cleaned
 from sourcebatch.lib.show import link
 
 BOOKS_A_PAGE = 50
@@ -28,19 +31,21 @@ FRESH = 60
 DOWNLOADS = "library-export"
 
 
-def _for_all(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def for_all(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Cacheable by everybody, with an ETag over what is sent."""
     return wraps(view)(require_safe(conditional_page(cache_control(public=True, max_age=FRESH)(view))))
 
 
-@_for_all
+@for_all
 def library(request: HttpRequest) -> HttpResponse:
     """The public books by title."""
     books = Book.objects.visible().filter(is_public=True).order_by("title", "pk")
     shown = Paginator(books, BOOKS_A_PAGE).get_page(request.GET.get("page"))
     covers = _covers([book.pk for book in shown.object_list])
     rows = [(book, covers.get(book.pk)) for book in shown.object_list]
-    return render(request, "reading/public/library.html", {"books": shown, "rows": rows})
+    return render(
+        request, "reading/public/library.html", {"books": shown, "rows": rows, "longest": LONGEST_QUERY}
+    )
 
 
 def _covers(book_ids: list[str]) -> dict[str, Page]:
@@ -53,15 +58,16 @@ def _covers(book_ids: list[str]) -> dict[str, Page]:
     return covers
 
 
-@_for_all
+@for_all
 def book(request: HttpRequest, book_id: str) -> HttpResponse:
     """What the book is, where it is from, and its pages."""
     shown = public_book(book_id)
     pages = Paginator(_pages(shown).order_by("number"), PAGES_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "reading/public/book.html", {"book": shown, "pages": pages, **_about(shown)})
+    context = {"book": shown, "pages": pages, "longest": LONGEST_QUERY, **_about(shown)}
+    return render(request, "reading/public/book.html", context)
 
 
-@_for_all
+@for_all
 def page(request: HttpRequest, book_id: str, number: int) -> HttpResponse:
     """One page: scan, transcription, translation, and how the texts came about."""
     shown = public_book(book_id)
@@ -70,9 +76,20 @@ def page(request: HttpRequest, book_id: str, number: int) -> HttpResponse:
     context = {
         "book": shown, "page": leaf, "columns": columns, "around": neighbours(leaf),
         "image": image_address(leaf), "machine_made": any(_by_machine(column.text) for column in columns),
-        **_about(shown),
+        "longest": LONGEST_QUERY, **found_on(request, columns), **_about(shown),
     }  # fmt: skip
     return render(request, "reading/public/page.html", context)
+
+
+def found_on(request: HttpRequest, columns: list[Column]) -> dict[str, Any]:
+    """For a page that was reached by a search: its words, and where they stand in each text."""
+    query = SearchQuery(cleaned(request, "q"))
+    if not query.terms:
+        return {"q": ""}
+    places: list[tuple[Column, list[Piece]]] = [
+        (column, snippet(column.text.data, query)) for column in columns if column.text
+    ]
+    return {"q": query.typed, "places": [place for place in places if place[1]]}
 
 
 def _pages(book: Book) -> Any:

@@ -58,7 +58,7 @@ class CappedPaginator(Paginator[Any]):
 @staff("books.view_page")
 def search_page(request: HttpRequest) -> HttpResponse:
     """`?q=` words; `kind`, `language`, `book` narrow it, `apart=1` tells u from v, `page` leafs."""
-    asked = {name: _cleaned(request, name) for name in ("q", "kind", "language", "book", "apart")}
+    asked = {name: cleaned(request, name) for name in ("q", "kind", "language", "book", "apart")}
     query = SearchQuery(asked["q"], apart=bool(asked["apart"]))
     found = search.hits(query, kind=asked["kind"], language=asked["language"], book=asked["book"])
     context = {
@@ -79,7 +79,7 @@ def shown(request: HttpRequest, query: SearchQuery, found: QuerySet[SearchText])
     return {"pages": pages, "hits": hits, "more": paginator.counted > MOST_HITS}
 
 
-def _cleaned(request: HttpRequest, name: str) -> str:
+def cleaned(request: HttpRequest, name: str) -> str:
     """What was asked, without what some databases refuse, and no longer than anybody types."""
     asked = request.GET.get(name, "").replace("\0", " ")[:LONGEST_QUERY]
     return asked.encode("utf-8", "replace").decode().strip()
