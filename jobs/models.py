@@ -148,6 +148,10 @@ class JobPageQuerySet(models.QuerySet["JobPage"]):
         """Pages whose end is not known yet."""
         return self.filter(is_open=True)
 
+    def due(self) -> Self:
+        """Pages that wait for nothing but their turn."""
+        return self.filter(Q(not_before=None) | Q(not_before__lte=now()), state=PageState.WAITING)
+
     def failed(self) -> Self:
         """Pages that ended without a text."""
         return self.filter(state=PageState.FAILED)
@@ -167,6 +171,8 @@ class JobPage(models.Model):
     reason = models.CharField(_("reason"), max_length=40, blank=True)
     error = models.TextField(_("explanation"), blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    # While waiting: when its library may be asked for the image again, where it wanted a pause.
+    not_before = models.DateTimeField(null=True, blank=True, editable=False)
     # Set for the next attempt after MAX_TOKENS (a higher limit) or RECITATION (another temperature).
     escalation = models.JSONField(default=dict, blank=True)
     batch = models.ForeignKey(

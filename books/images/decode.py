@@ -34,7 +34,9 @@ _decoders = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 class ImageError(Exception):
-    """Why a page has no usable image. `retry_after` is in seconds; `urls` are those that were tried."""
+    """Why a page has no usable image. `retry_after` is in seconds; `urls` are those that were tried; `crowded` says
+    that its host was not asked because too many others wait for it.
+    """
 
     def __init__(
         self,
@@ -43,12 +45,14 @@ class ImageError(Exception):
         retryable: bool = False,
         retry_after: float | None = None,
         urls: tuple[str, ...] = (),
+        crowded: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.retryable = retryable
         self.retry_after = retry_after
         self.urls = urls
+        self.crowded = crowded
 
 
 def sniff(raw: bytes) -> None:

@@ -138,6 +138,7 @@ class _Climb(Generic[R]):
             retryable=any(error.retryable for error in errors),
             retry_after=max(waits, default=None),
             urls=tuple(shown(url) for url in self.reasons),
+            crowded=any(error.crowded for error in errors),
         )
 
     def _sentence(self) -> str:

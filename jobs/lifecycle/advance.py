@@ -26,7 +26,7 @@ from jobs.lifecycle.common import (
 from jobs.lifecycle.finish import message, settle_phase, tidy
 from jobs.lifecycle.poll import clean, poll
 from jobs.lifecycle.polling import schedule_poll
-from jobs.lifecycle.prepare import prepare
+from jobs.lifecycle.prepare import go_alone, prepare
 from jobs.lifecycle.spending import SpendingLimit
 from jobs.lifecycle.submit import submit
 from jobs.models import GeminiBatch, Job, Stage, Status
@@ -106,7 +106,7 @@ def _work(held: Held) -> Step:
     if idle and failing:
         raise failing
     present = figures(job.pk)
-    if not idle and present.waiting:
+    if not idle and present.waiting and not (present.prepared and go_alone(job)):
         return _prepared(held, prepare(held))
     if not idle and present.prepared:
         return _submitted(held, submit(held))

@@ -5,6 +5,7 @@ writes is safe by itself: a crash after the segment leaves rubbish that the swee
 nothing. One page that cannot be prepared never stops the others.
 """
 
+import datetime as dt
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,16 +21,21 @@ from jobs.lifecycle.common import Figures, Held, Queued, order_of
 from jobs.lifecycle.copies import answered, request_hash
 from jobs.lifecycle.finish import settle_phase
 from jobs.lifecycle.prompts import prompt_named
-from jobs.models import BatchPreparation, JobPage, PageState, Phase
+from jobs.models import BatchPreparation, Job, JobPage, PageState, Phase
 from jobs.operations import operation
 from jobs.operations.base import Operation, Order, Refused, Request, line_request
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import atomic, update_many
 
 THREADS = 32
-LONGEST_PAUSE = 3600.0  # seconds
+# The least that a page waits after its first, second ... attempt at a library that wants a pause, and the most: one
+# that is down for some minutes must not fail all pages of a book.
+PAUSES = (dt.timedelta(minutes=1), dt.timedelta(minutes=15))
+LONGEST_PAUSE = dt.timedelta(hours=1)
+# Pages that are ready wait so long for others that are not.
+COMPANY = dt.timedelta(minutes=10)
 LONGEST_FETCH = 20.0  # seconds after which a step begins no other image
-_OUTCOME = ("state", "is_open", "attempts", "reason", "error", "updated_at")
+_OUTCOME = ("state", "is_open", "attempts", "not_before", "reason", "error", "updated_at")
 
 
 @dataclass
@@ -45,6 +51,7 @@ class Work:
     sentence: str = ""
     retry: bool = False
     wait: float = 0.0
+    crowded: bool = False
     blank: bool = False
     line: segments.Line | None = None
     copied: PageText | None = None
@@ -65,7 +72,7 @@ def prepare(held: Held) -> Figures:
     job = held.job
     step = Step(held, operation(job.type), order_of(job), prompt_named(job.prompt_version).text)
     rows = list(
-        job.ledger.filter(state=PageState.WAITING).select_related("page").order_by("attempts", "number")
+        job.ledger.due().select_related("page").order_by("attempts", "number")
         [: _chunk_size(held)]
     )  # fmt: skip
     items: list[Work] = []
@@ -81,9 +88,29 @@ def prepare(held: Held) -> Figures:
         settle_phase(held, present)
         if any(item.copied or item.blank for item in items):
             job.book.recount()
-    if not job.is_ended:
-        _leave_alone(items)
+    rests = resting(job) if present.waiting else None
+    if rests and not (present.prepared and rests[0] >= COMPANY):
+        raise Queued(f"The images cannot be had for now. {rests[1]}", retry_after=rests[0].total_seconds())
     return present
+
+
+def resting(job: Job) -> tuple[dt.timedelta, str] | None:
+    """How long all pages that wait to be prepared have to, at the libraries' own wish, and why; None where one has
+    not: libraries that ask for a pause get it, and the pages of others come first.
+    """
+    if job.ledger.due().exists():
+        return None
+    waiting = job.ledger.filter(state=PageState.WAITING).exclude(not_before=None)
+    first = waiting.order_by("not_before").first()
+    if first is None or first.not_before is None:
+        return None
+    return max(first.not_before - now(), dt.timedelta()), first.error
+
+
+def go_alone(job: Job) -> bool:
+    """Whether pages that are ready to be sent are not to wait for those that are not."""
+    rests = resting(job)
+    return rests is not None and rests[0] >= COMPANY
 
 
 def _chunk_size(held: Held) -> int:
@@ -92,14 +119,17 @@ def _chunk_size(held: Held) -> int:
     return max(size, settings.WORKER_CHUNK_SIZE) if held.actor.via == "schedule" else size
 
 
-def _leave_alone(items: Sequence[Work]) -> None:
-    """A library that asks for a pause gets it: otherwise its pages would use up their attempts in seconds.
+def _leave_alone(job: Job) -> None:
+    """Libraries that asked for a pause get it: otherwise their pages would use up their attempts in seconds.
 
-    Raises Queued when each page of the chunk has to wait; pages from elsewhere, or new ones, come first.
+    Raises Queued when all pages that still wait have to; the pages of other libraries come first.
     """
-    if items and all(item.retry and item.wait for item in items):
-        wait = min(max(item.wait for item in items), LONGEST_PAUSE)
-        raise Queued(f"The images cannot be had for now. {items[0].sentence}", retry_after=wait)
+    if job.ledger.due().exists():
+        return
+    first = job.ledger.filter(state=PageState.WAITING).exclude(not_before=None).order_by("not_before").first()
+    if first and first.not_before:
+        wait = max((first.not_before - now()).total_seconds(), 0)
+        raise Queued(f"The images cannot be had for now. {first.error}", retry_after=wait)
 
 
 # --- From pages to lines -----------------------------------------------------------------------------------------
@@ -143,7 +173,7 @@ def _with_images(step: Step, rows: Sequence[JobPage]) -> Iterator[Work]:
         item = Work(by_page[page.pk], page)
         if isinstance(result, images.ImageError):
             item.reason, item.sentence, item.retry = "image", result.sentence, result.retryable
-            item.wait = result.retry_after or 0.0
+            item.wait, item.crowded = result.retry_after or 0.0, result.crowded
         else:
             item.image = result
             item.blank = images.is_blank(result.ink) and not page.blank_overruled
@@ -222,9 +252,19 @@ def _decide(item: Work) -> None:
     elif item.line:
         row.state = PageState.PREPARED
     else:
-        row.attempts, row.reason, row.error = row.attempts + 1, item.reason, item.sentence
-        if not item.retry or row.attempts >= settings.MAX_ATTEMPTS:
-            row.state, row.is_open = PageState.FAILED, False
+        _note_failure(item)
+
+
+def _note_failure(item: Work) -> None:
+    """Another try later, or the end. That too many others wait for the same library is no attempt of this page."""
+    row = item.row
+    row.reason, row.error = item.reason, item.sentence
+    row.attempts += not item.crowded
+    if not item.retry or row.attempts >= settings.MAX_ATTEMPTS:
+        row.state, row.is_open, row.not_before = PageState.FAILED, False, None
+    elif item.wait:
+        least = PAUSES[min(max(row.attempts, 1), len(PAUSES)) - 1]
+        row.not_before = now() + min(max(dt.timedelta(seconds=item.wait), least), LONGEST_PAUSE)
 
 
 def _write_copies(step: Step, items: Sequence[Work]) -> None:

@@ -14,8 +14,9 @@ from books.importers.writer import save
 from books.models import Book, PageText
 from jobs import lifecycle
 from jobs.lifecycle.common import figures
-from jobs.models import PageState
+from jobs.models import Job, PageState
 from sourcebatch.lib.clock import now
+from sourcebatch.lib.fetch.hosts import forget_hosts
 from tests.support.library import TESTER, order_ocr, run
 from tests.support.localgemini import LocalGemini
 from tests.support.origin import Answer, Origin
@@ -58,7 +59,11 @@ def test_i42_i43_every_good_page_is_done_and_every_bad_one_has_its_reason(
     assert len(bad) == len(range(7, PAGES + 1, 7))
     job = order_ocr(book)
     before, start = _memory(), time.monotonic()
-    run(job, steps=300)
+    _work_on(job)
+    assert {row.number for row in job.ledger.filter(state=PageState.WAITING)} <= set(bad)
+    while not job.is_ended:
+        _after_an_hour(job)
+        _work_on(job)
     took, grown = time.monotonic() - start, _memory() - before
     rows = {row.number: row for row in job.ledger.all()}
     failed = {number: row.error for number, row in rows.items() if row.state == PageState.FAILED}
@@ -81,15 +86,57 @@ def test_i42_a_library_that_asks_for_a_pause_gets_it_and_its_pages_are_done_afte
     for number in range(1, 7):
         origin.answers[f"/busy/{number}.jpg"] = Answer(status=429, headers={"Retry-After": "2"})
     job = order_ocr(save(ImportedBook("Ars", source_id="ars", pages=leaves), actor="test").book)
-    assert "images cannot be had for now" in lifecycle.advance(job.pk, TESTER).payload["waiting"]
+    _work_on(job)
     job.refresh_from_db()
-    assert 0 < (job.next_step_at - now()).total_seconds() <= 3
+    assert "images cannot be had for now" in job.waiting_for
+    assert 30 < (job.next_step_at - now()).total_seconds() <= 60
     assert figures(job.pk).waiting == 6
+    assert set(job.ledger.values_list("attempts", flat=True)) == {1}
     for number in range(1, 7):
         origin.answers[f"/busy/{number}.jpg"] = Answer(printed(number))
-    time.sleep(max((job.next_step_at - now()).total_seconds(), 0))
+    _after_an_hour(job)
     run(job)
     assert figures(job.pk).succeeded == 6
+
+
+@pytest.mark.django_db
+def test_i42_the_pages_of_a_library_that_rests_hold_up_no_others_and_use_up_no_attempts(
+    local: LocalGemini, origin: Origin, settings: Settings
+) -> None:
+    settings.FETCH_RETRIES, settings.MAX_ATTEMPTS, settings.PREPARE_CHUNK_SIZE = 0, 2, 3
+    resting, working = [f"{origin.url}/busy/{n}.jpg" for n in range(4)], [origin.page(n) for n in range(4)]
+    for number in range(4):
+        origin.answers[f"/busy/{number}.jpg"] = Answer(status=429, headers={"Retry-After": "1800"})
+    elsewhere = [address.replace("127.0.0.1", "localhost") for address in resting]
+    addresses = [address for pair in zip(elsewhere, working, strict=True) for address in pair]
+    leaves = tuple(ImportedPage(f"c{n}", image_url=address) for n, address in enumerate(addresses))
+    job = order_ocr(save(ImportedBook("Ars", source_id="ars", pages=leaves), actor="test").book)
+    _work_on(job)
+    waiting = job.ledger.filter(state=PageState.WAITING).values_list("number", "attempts")
+    assert dict(waiting) == {1: 1, 3: 1, 5: 1, 7: 1}
+    # Half an hour is too long for the pages that are ready: they are not kept waiting.
+    assert figures(job.pk).succeeded == 4
+    for number in range(4):
+        origin.answers[f"/busy/{number}.jpg"] = Answer(printed(number))
+    _after_an_hour(job)
+    run(job)
+    assert figures(job.pk).succeeded == 8
+
+
+def _work_on(job: Job) -> None:
+    """Step after step until it is done, or all that is left to do is to wait for libraries that want a pause."""
+    for _ in range(300):
+        step = lifecycle.advance(job.pk, TESTER)
+        job.refresh_from_db()
+        resting = "cannot be had" in job.waiting_for
+        if step.done or (resting and not job.ledger.filter(state=PageState.SUBMITTED).exists()):
+            return
+    raise AssertionError(f"The job does not come to rest: {step.payload}")
+
+
+def _after_an_hour(job: Job) -> None:
+    job.ledger.update(not_before=None)
+    forget_hosts()
 
 
 def _memory() -> float:

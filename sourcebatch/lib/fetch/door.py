@@ -46,7 +46,10 @@ class Fetched:
 
 
 class FetchError(Exception):
-    """Why nothing came. `retry_after` is in seconds; `status` is the last answer's, if there was one."""
+    """Why nothing came. `retry_after` is in seconds; `status` is the last answer's, if there was one.
+
+    `crowded`: the turn did not come, so many others wait for the host; neither it nor the address is at fault.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class FetchError(Exception):
         status: int | None = None,
         blames_host: bool = False,
         host_was_not_asked: bool = False,
+        crowded: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
@@ -66,6 +70,7 @@ class FetchError(Exception):
         # Such failures count towards the host's rest; a plain 404 or a file that is too large do not.
         self.blames_host = blames_host
         self.host_was_not_asked = host_was_not_asked
+        self.crowded = crowded
 
 
 @dataclass
@@ -179,7 +184,7 @@ def _turn(host: Host, place: Place, errand: _Errand) -> Iterator[None]:
         except HostBusy:
             raise FetchError(
                 f"Too many requests wait for {place.name}: this is tried again later.",
-                retryable=True, retry_after=60.0, host_was_not_asked=True,
+                retryable=True, retry_after=60.0, host_was_not_asked=True, crowded=True,
             ) from None  # fmt: skip
         yield
 
