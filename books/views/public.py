@@ -10,6 +10,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.http import urlencode
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import conditional_page, require_safe
 
@@ -72,8 +73,12 @@ def page(request: HttpRequest, book_id: str, number: int) -> HttpResponse:
     """One page: scan, transcription, translation, and how the texts came about."""
     shown = public_book(book_id)
     leaf = get_object_or_404(_pages(shown).select_related("book"), number=number)
-    columns = [Column(leaf, Kind.OCR), *_translations(leaf)]
+    translations = _translations(leaf)
+    asked = request.GET.getlist("to")
+    wanted = [one for one in translations if one.target_language in asked] or translations
+    columns = [Column(leaf, Kind.OCR), *wanted]
     context = {
+        "choices": [(one, one in wanted) for one in translations], "chosen": _chosen(wanted, translations),
         "book": shown, "page": leaf, "columns": columns, "around": neighbours(leaf),
         "image": image_address(leaf), "machine_made": any(_by_machine(column.text) for column in columns),
         "longest": LONGEST_QUERY, **found_on(request, columns), **_about(shown),
@@ -101,6 +106,11 @@ def _translations(page: Page) -> list[Column]:
     there = PageText.objects.current().filter(page=page, kind=Kind.TRANSLATION)
     codes = sorted({page.book.target_language, *there.values_list("target_language", flat=True)})
     return [Column(page, Kind.TRANSLATION, code) for code in codes]
+
+
+def _chosen(wanted: list[Column], all_: list[Column]) -> str:
+    """What the next page is asked for, so that it shows the same languages; empty where all are shown."""
+    return "" if wanted == all_ else "?" + urlencode([("to", one.target_language) for one in wanted])
 
 
 def _by_machine(text: PageText | None) -> bool:

@@ -20,6 +20,7 @@ from books.reading import Column, Edit, Overtaken, Unsaved
 from books.views.access import staff
 
 KINDS = frozenset(Kind.values)
+MOST_BESIDE = 4
 
 
 def room_address(page: Page, **query: str) -> str:
@@ -51,9 +52,13 @@ def room(request: HttpRequest, page_id: str) -> HttpResponse:
     known = facts(page)
     target = request.GET.get("to", "") or page.book.target_language
     columns = [Column(page, Kind.OCR), Column(page, Kind.TRANSLATION, target)]
+    targets = _targets(page, target)
+    beside = _beside(request, targets, target)
     context = {
         "page": page, "book": page.book, "columns": columns, "target": target,
-        "targets": _targets(page, target), "around": reading.neighbours(page), "facts": known,
+        "targets": targets, "beside": [Column(page, Kind.TRANSLATION, code) for code in beside],
+        "choices": _choices(targets, target, beside), "keep": _keep(page, target, beside),
+        "around": reading.neighbours(page), "facts": known,
         "editing": request.GET.get("edit", ""), "viewer": _viewer(page), "findings": findings.of_page(page),
     }  # fmt: skip
     return show(request, "reading/room.html", context)
@@ -63,6 +68,30 @@ def _targets(page: Page, shown: str) -> list[str]:
     """The languages that the page has translations into, with the book's and the one shown."""
     there = PageText.objects.current().filter(page=page, kind=Kind.TRANSLATION)
     return sorted({shown, page.book.target_language, *there.values_list("target_language", flat=True)})
+
+
+def _beside(request: HttpRequest, targets: list[str], target: str) -> list[str]:
+    """The other languages to be shown too, as `?beside=de&beside=fr` asks for them."""
+    asked = dict.fromkeys(request.GET.getlist("beside"))
+    return [code for code in asked if code in targets and code != target][:MOST_BESIDE]
+
+
+def _choices(targets: list[str], target: str, beside: list[str]) -> list[dict[str, Any]]:
+    """Each other language with the address that puts it beside the one shown, or takes it away again."""
+    found = []
+    for code in (code for code in targets if code != target):
+        after = [one for one in beside if one != code] if code in beside else [*beside, code]
+        found.append({"code": code, "shown": code in beside, "query": _query(target, after)})
+    return found
+
+
+def _keep(page: Page, target: str, beside: list[str]) -> str:
+    """What the next page is asked for, so that the same languages are shown there."""
+    return _query(target, beside) if beside or target != page.book.target_language else ""
+
+
+def _query(target: str, beside: list[str]) -> str:
+    return "?" + urlencode([("to", target), *(("beside", code) for code in beside)])
 
 
 def _viewer(page: Page) -> dict[str, str]:
