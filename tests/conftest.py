@@ -16,6 +16,7 @@ SLOW_FOLDERS = {
     "backup",
     "browser",
     "incidents",
+    "machines",
     "scale",
     "scripts",
     "second_reading",

@@ -1,0 +1,1 @@
+"""Several machines on one PostgreSQL and one S3 store."""
