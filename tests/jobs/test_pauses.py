@@ -13,7 +13,9 @@ from sourcebatch.lib.clock import now
 def failed(row: JobPage, *, wait: float, crowded: bool = False) -> dt.timedelta | None:
     """One more failure of this page; how long it waits then."""
     _note_failure(Work(row, Page(), reason="image", sentence="429.", retry=True, wait=wait, crowded=crowded))
-    return row.not_before and dt.timedelta(seconds=round((row.not_before - now()).total_seconds()))
+    if row.not_before is None:
+        return None
+    return dt.timedelta(seconds=round((row.not_before - now()).total_seconds()))
 
 
 def test_i42_pauses_grow_whatever_little_a_library_asks_for(settings: Settings) -> None:
