@@ -211,7 +211,10 @@ class Page(models.Model):
         verbose_name = _("page")
         verbose_name_plural = _("pages")
         constraints = [models.UniqueConstraint(fields=["book", "number"], name="pages_number_once")]
-        indexes = [models.Index(fields=["book"], condition=Q(blank=True), name="pages_blank")]
+        indexes = [
+            models.Index(fields=["book"], condition=Q(blank=True), name="pages_blank"),
+            models.Index(fields=["book", "number"], condition=Q(hidden=True), name="pages_hidden"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}" + (f" ({self.label})" if self.label else "")
