@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 from books.images import PageImage
+from books.makers import STAND_IN
 from books.models import PageText, Source
 from jobs.operations.base import Request
 
@@ -18,11 +19,14 @@ def request_hash(request: Request, image: PageImage | None, model: str) -> str:
 
 
 def answered(hashes: Sequence[str]) -> dict[str, PageText]:
-    """By request, the newest answer that was kept and that nothing speaks against; their pages and books come along."""
+    """By request, the newest answer that was kept and that nothing speaks against; their pages and books come along.
+
+    The stand-in's answers are no model's: with a key of Google's the page is sent.
+    """
     found: dict[str, PageText] = {}
     for start in range(0, len(hashes), IDS_IN_A_QUERY):
         rows = PageText.objects.filter(
             request_hash__in=hashes[start : start + IDS_IN_A_QUERY], source=Source.MACHINE, is_flagged=False
-        ).exclude(data="")  # fmt: skip
+        ).exclude(data="").exclude(model__startswith=STAND_IN)  # fmt: skip
         found |= {row.request_hash: row for row in rows.select_related("page__book").order_by("pk")}
     return found

@@ -120,3 +120,14 @@ def test_a_person_who_is_faster_than_the_copy_keeps_the_page(
     run(job)
     assert words(second) == ["mine"]
     assert job.ledger.get().reason == "kept_in_history"
+
+
+def test_what_the_stand_in_answered_is_not_copied(local: LocalGemini) -> None:
+    local.settings(model_version="localgemini-none")
+    first = make_book(1)
+    done(first)
+    local.settings(model_version=None)
+    second = same_book(first)
+    done(second)
+    assert {text.model for text in PageText.objects.filter(page__book=second)} == {"gemini-3.5-flash-lite"}
+    assert local.counts()["create"] == 2
