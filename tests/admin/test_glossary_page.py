@@ -58,7 +58,7 @@ def test_mistakes_are_told_by_line_and_nothing_is_lost(
     as_role: Callable[[str], Client], book: Book, terms: str, file: bytes, sentence: str
 ) -> None:
     glossary.replace(book, "en", [Term("mos", "custom")], by="anna")
-    more = {"file": SimpleUploadedFile("t.csv", file)} if file else {}
+    more: dict[str, Any] = {"file": SimpleUploadedFile("t.csv", file)} if file else {}
     page = send(as_role("Editor"), book, terms, **more)
     assert sentence in said(page) and terms in page.content.decode()
     assert glossary.terms_of(book.pk, "en") == (Term("mos", "custom"),)

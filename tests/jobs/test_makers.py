@@ -1,5 +1,7 @@
 """A text says what made it by its own account; the stand-in's work is nobody else's, costs and teaches nothing."""
 
+from decimal import Decimal
+
 import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -96,7 +98,7 @@ def test_people_read_that_it_was_the_stand_in(
     book = make_book(1, is_public=True)
     page = book.pages.get()
     result = process_now("batch_ocr", page_id=page.pk, actor=TESTER)
-    assert (result.model, result.cost_usd) == (OWN, 0)
+    assert result.model == OWN and result.cost_usd == Decimal(0)
     client.force_login(person("Operator"))
     room = client.get(f"/read/{page.pk}/").content.decode()
     assert f"stand-in {OWN}" in room and "nothing here" not in room
