@@ -7,14 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError
-
 from books import texts
 from books.models import Book, Kind, Page, PageText, Source
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic, is_mongodb
+from sourcebatch.lib.db import atomic, repeated
 
-ATTEMPTS = 3
 # Texts of so many pages are written in one transaction: a lock of a second, not of a minute.
 CHUNK = 100
 # What is known of an image and is no longer true when a page gets another one.
@@ -45,21 +42,18 @@ class NewBook:
 
 def deposit(new: NewBook, by: str) -> tuple[Book, bool]:
     """Save a book and say whether it is new. Two deposits of one source identifier at once make one book."""
-    # MongoDB ends a lost race by other errors than that of the unique index.
-    race: type[DatabaseError] = DatabaseError if is_mongodb() else IntegrityError
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with atomic():
-                book, created = _book(new, by)
-                pages = _pages(book, new.pages)
-                book.recount()
-            break
-        except race:
-            if attempt == ATTEMPTS:
-                raise
+    book, created, pages = repeated(lambda: _deposited(new, by))
     _texts(book, pages, [page for page in new.pages if page.ocr.strip()])
     book.refresh_from_db()
     return book, created
+
+
+def _deposited(new: NewBook, by: str) -> tuple[Book, bool, dict[int, Page]]:
+    with atomic():
+        book, created = _book(new, by)
+        pages = _pages(book, new.pages)
+        book.recount()
+        return book, created, pages
 
 
 def _book(new: NewBook, by: str) -> tuple[Book, bool]:

@@ -13,7 +13,7 @@ from books.diff import Piece, word_diff
 from books.models import Book, Kind, Page, PageQuerySet, PageText, Source
 from books.rendering import direction, render
 from sourcebatch.lib.adminlog import Actor, record
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 from sourcebatch.lib.show import language_name
 
 BLANK = "[[blank]]"
@@ -151,8 +151,13 @@ def save(page: Page, edit: Edit, *, author: str) -> PageText | None:
     if not data.strip():
         empty = _("The text is empty. If nothing is written on the page, write %(tag)s.")
         raise Unsaved(empty % {"tag": BLANK})
+    return repeated(lambda: _saved(page, edit, data, author))
+
+
+def _saved(page: Page, edit: Edit, data: str, author: str) -> PageText | None:
     with atomic():
-        # On PostgreSQL two people who save at once queue here; SQLite lets one transaction write at a time.
+        # On PostgreSQL two people who save at once queue here; SQLite lets one transaction write at a time; on MongoDB
+        # the second one's transaction fails, and is done again.
         page = Page.objects.select_for_update().select_related(None).get(pk=page.pk)
         current = page.current(edit.kind, edit.target_language)
         if current and _is_the_same(page, edit, data, current):

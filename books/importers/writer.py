@@ -13,15 +13,13 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import IntegrityError
 
 from books.importers.base import ImportedBook, ImportedPage, ImportRefused
 from books.importers.spreads import split
 from books.models import Book, Page
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 
-ATTEMPTS = 3
 CHUNK = 500
 # Fields of Book that the library and a person may both change. The library's last word is kept in the metadata.
 SHARED_FIELDS = ("title", "author", "language", "year", "rights", "attribution", "direction")
@@ -71,18 +69,12 @@ def save(imported: ImportedBook, *, actor: str) -> SaveReport:
         raise ImportRefused("There are no pages in it: nothing was imported.")
     stored: list[str] = []
     try:
-        for attempt in range(1, ATTEMPTS + 1):
-            # Two imports of one new book at the same moment: the slower one finds it and updates it.
-            try:
-                return _save(imported, actor, stored)
-            except IntegrityError:
-                if attempt == ATTEMPTS:
-                    raise
+        # Two imports of one new book at the same moment: the slower one finds it and updates it.
+        return repeated(lambda: _save(imported, actor, stored))
     except BaseException:
         for name in stored:
             default_storage.delete(name)
         raise
-    raise AssertionError("unreachable")
 
 
 def _save(imported: ImportedBook, actor: str, stored: list[str]) -> SaveReport:

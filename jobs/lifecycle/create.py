@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import IntegrityError
 
 from books import languages
 from books.models import Book, Page, PageText, Source
@@ -25,11 +24,11 @@ from jobs.models import Job, JobPage, PageState
 from jobs.operations import operation, operations
 from jobs.operations.base import Operation, Order, Skip
 from jobs.prices import Estimate
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, races, repeated
 
 T = TypeVar("T")
 CHUNK = 500
-RACES = 5
+RACES = 10
 OVERWRITES = ("", "machine", "human")
 
 
@@ -135,21 +134,26 @@ def plan(new: NewJob) -> Plan:
 
 def create(new: NewJob, actor: Actor) -> Created:
     """Create a job for the pages that need it. Raises BadOrder and NothingToDo."""
-    for _ in range(RACES):
-        decided = plan(new)
-        if not decided.page_ids:
-            return _nothing_new(decided)
-        try:
-            with atomic():
-                job = _write(new, decided, actor)
-        except IntegrityError:
-            # Another job took one of these pages between the decision and now: decide again.
-            continue
-        job_ready.send(sender=Job, job_id=job.pk)
-        return Created(job, True, decided.skipped, decided.notices)
-    raise NothingToDo(
-        "Other jobs keep taking these pages: look at the list of jobs and try again.", skipped=[]
-    )
+    try:
+        # Another job may take one of these pages between the decision and the writing: then decide again.
+        decided, job = repeated(lambda: _decided(new, actor), RACES)
+    except races():
+        raise NothingToDo(
+            "Other jobs keep taking these pages: look at the list of jobs and try again.", skipped=[]
+        ) from None
+    if job is None:
+        return _nothing_new(decided)
+    job_ready.send(sender=Job, job_id=job.pk)
+    return Created(job, True, decided.skipped, decided.notices)
+
+
+def _decided(new: NewJob, actor: Actor) -> tuple[Plan, Job | None]:
+    """A plan, and the job made by it unless there is nothing to do."""
+    decided = plan(new)
+    if not decided.page_ids:
+        return decided, None
+    with atomic():
+        return decided, _write(new, decided, actor)
 
 
 def _nothing_new(decided: Plan) -> Created:

@@ -5,6 +5,7 @@ UPDATE, so two submissions at once cannot pass a limit together.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 from django.conf import settings
 
@@ -12,7 +13,7 @@ from jobs.gemini import Reservation
 from jobs.lifecycle.common import LifecycleError
 from jobs.models import PaidCall, Spending
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 
 LOST_AFTER = dt.timedelta(minutes=15)  # far longer than a call may take
 
@@ -31,12 +32,16 @@ def reserve(micro_usd: int | None, model: str) -> Reservation:
                 "enter its price under Gemini models, or choose another model."
             )
         micro_usd = 0
-    today = f"{now():%Y-%m-%d}"
+    today, micro = f"{now():%Y-%m-%d}", micro_usd
+    repeated(lambda: _set_aside(micro, ((today, day_limit, "day"), (today[:7], month_limit, "month"))))
+    return Reservation(micro_usd, today)
+
+
+def _set_aside(micro_usd: int, periods: Sequence[tuple[str, int | None, str]]) -> None:
     with atomic():
-        for period, limit, word in ((today, day_limit, "day"), (today[:7], month_limit, "month")):
+        for period, limit, word in periods:
             if limit == 0 or not Spending.add(period, reserved=micro_usd, limit=limit):
                 raise SpendingLimit(_sentence(word, limit or 0, micro_usd))
-    return Reservation(micro_usd, today)
 
 
 def settle(reservation: Reservation, cost_micro_usd: int) -> None:

@@ -1,13 +1,16 @@
 """Which database the library lives in, and transactions that really are transactions on each of them."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Any
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models import Model
 
+T = TypeVar("T")
 LIBRARY_APPS = frozenset({"books", "jobs"})
 
 
@@ -42,11 +45,43 @@ def atomic() -> AbstractContextManager[Any]:
     Django's own atomic() silently does nothing on MongoDB, so its backend's must be used there.
     """
     alias = library_alias()
-    if not is_mongodb():
-        return transaction.atomic(using=alias)
+    return _mongodb_atomic(alias) if is_mongodb() else transaction.atomic(using=alias)
+
+
+@contextmanager
+def _mongodb_atomic(alias: str) -> Iterator[None]:
+    """A real transaction also inside of Django's own atomic(), as around the admin's forms, which would forbid it."""
     from django_mongodb_backend.transaction import atomic as mongodb_atomic
 
-    return mongodb_atomic(using=alias)  # type: ignore[no-any-return]
+    connection = connections[alias]
+    pretended, connection.in_atomic_block = connection.in_atomic_block, False
+    try:
+        with mongodb_atomic(using=alias):
+            yield
+    finally:
+        connection.in_atomic_block = pretended
+
+
+def races() -> type[DatabaseError]:
+    """What a writer meets who comes second: on MongoDB there are other errors for it than that of a unique index."""
+    return DatabaseError if is_mongodb() else IntegrityError
+
+
+def repeated(do: Callable[[], T], attempts: int = 20) -> T:
+    """What `do` gives, which is one transaction: done again when another writer was first.
+
+    On MongoDB, inside of a larger transaction, it is done once: that one is lost and has to be repeated as a whole.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            return do()
+        except races():
+            if attempt == attempts or getattr(connections[library_alias()], "in_atomic_block_mongo", False):
+                raise
+        if is_mongodb():
+            # Those who collided once do so again if they come back at the same moment.
+            time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def update_many(rows: Sequence[Model], fields: Sequence[str]) -> None:
