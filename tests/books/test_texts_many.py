@@ -11,7 +11,7 @@ from books import search, texts
 from books.models import Book, Kind, Page, PageText, SearchText, Source
 from books.search_query import SearchQuery
 from books.texts import NewText
-from sourcebatch.lib.db import atomic, library_alias, update_many
+from sourcebatch.lib.db import atomic, is_mongodb, library_alias, update_many
 
 pytestmark = pytest.mark.django_db
 FLAG = {"rule": "loop", "reason": "It repeats itself."}
@@ -148,6 +148,7 @@ def test_i27_without_the_guard_the_correction_would_be_lost(monkeypatch: pytest.
     assert current(pages[1]) == "its"
 
 
+@pytest.mark.skipif(is_mongodb(), reason="MongoDB ends the whole transaction of who comes second")
 def test_a_lost_race_leaves_the_larger_transaction_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = some_pages(2)
     meanwhile(monkeypatch, lambda: texts.write(pages[0], human("mine")))
