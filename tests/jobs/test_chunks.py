@@ -111,7 +111,9 @@ def collected_past_a_person(monkeypatch: pytest.MonkeyPatch) -> tuple[Job, Page]
     return job, page
 
 
-@pytest.mark.skipif(is_mongodb(), reason="the person writes through the same connection here, and goes with its transaction")
+@pytest.mark.skipif(
+    is_mongodb(), reason="the person writes through the same connection here, and goes with its transaction"
+)
 def test_i27_a_person_who_is_faster_than_the_chunk_keeps_the_page(
     local: LocalGemini, monkeypatch: pytest.MonkeyPatch
 ) -> None:
