@@ -120,6 +120,8 @@ def before() -> list[Screen]:
 
 def screens(library: "Library", manifest: str) -> list[Screen]:
     """All others, in the order of the story."""
+    from jobs.models import PromptVersion
+
     job = {name: f"/admin/jobs/job/{one.pk}/change/" for name, one in library.jobs.items()}
     book = {name: f"/admin/books/book/{one.pk}/change/" for name, one in library.books.items()}
 
@@ -127,6 +129,8 @@ def screens(library: "Library", manifest: str) -> list[Screen]:
         return f"/read/{library.page(shelf, number).pk}/{rest}"
 
     public = f"/library/{library.sample.pk}/"
+    trial = library.trial.pk if library.trial else ""
+    draft = PromptVersion.objects.get(type="batch_ocr", version=2).pk
     return [
         Screen("dashboard", "/admin/"),
         Screen("books", "/admin/books/book/"),
@@ -163,7 +167,21 @@ def screens(library: "Library", manifest: str) -> list[Screen]:
         Screen("statistics", "/statistics/", dark=False),
         Screen("samples", "/review/samples/", dark=False),
         Screen("sample", "/review/samples/", draw_sample(library.sample.pk), dark=False),
+        Screen("change-log", "/admin/admin/logentry/"),
         Screen("models", "/admin/jobs/geminimodel/"),
+        Screen("glossary", book["sample"].replace("change", "glossary"), dark=False),
+        Screen(
+            "make-again",
+            f"/admin/jobs/job/redo/?kind=translation&glossary=on&book={library.sample.pk}",
+            dark=False,
+        ),
+        Screen("prompt-trial", f"/admin/jobs/promptversion/trial/{trial}/"),
+        Screen(
+            "prompt-try",
+            f"/admin/jobs/promptversion/{draft}/try/?book={library.sample.pk}&pages=3",
+            dark=False,
+        ),
+        Screen("room-side-by-side", room(3, "?beside=de"), pane("Translation"), dark=False),
         Screen("prompts", "/admin/jobs/promptversion/", dark=False),
         Screen("spending", "/admin/jobs/paidcall/", dark=False),
         Screen("batches", "/admin/jobs/geminibatch/", dark=False),
