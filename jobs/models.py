@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from books import makers
 from books.models import Book, Page, id_field
 from jobs.operations import type_choices
 from sourcebatch.lib.clock import now
@@ -479,6 +480,11 @@ class TrialPage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.page_id} by {self.prompt_version}: {self.state}"
+
+    @property
+    def maker(self) -> str:
+        """What made it by its own account, as people read it."""
+        return makers.named(self.model)
 
 
 class GeminiModel(models.Model):

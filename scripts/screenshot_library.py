@@ -19,13 +19,16 @@ from django.core.management import call_command
 from django_q.models import OrmQ
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from books import texts
+from books import glossary, texts
+from books.glossary import Term
 from books.management.commands.import_sample import import_sample
 from books.models import ApiToken, Book, Kind, Page, PageText, Source
 from books.texts import NewText
 from jobs import lifecycle
 from jobs.lifecycle import Actor, NewJob
-from jobs.models import Job, Spending
+from jobs.lifecycle.prompts import prompt_in_use
+from jobs.lifecycle.trials import NewTrial, run_trial, start_trial
+from jobs.models import Job, PromptTrial, PromptVersion, Spending
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.ids import first_id, new_id
 from tests.support.localgemini import LocalGemini
@@ -100,6 +103,12 @@ and to put gladness in the place of long sighing.
 All hearts have shaken off their cares and smile,
 as the day will [[unclear: shine]] when its cloud is driven away.
 """
+GERMAN = """[[header: THOMAE MORI]]
+
+... und setzt ihn über dich zum König:
+einen König, der nicht ein Volk allein,
+sondern die ganze Welt zu lenken verdiente.
+"""
 
 
 @dataclass
@@ -109,6 +118,7 @@ class Library:
     sample: Book
     jobs: dict[str, Job] = field(default_factory=dict)
     books: dict[str, Book] = field(default_factory=dict)
+    trial: PromptTrial | None = None
 
     def page(self, book: str, number: int) -> Page:
         """A page by its book's short name."""
@@ -126,6 +136,7 @@ def build(gemini: LocalGemini) -> Library:
     failing_translation(library, gemini)
     jobs_under_way(library, gemini)
     by_hand(library)
+    terms_and_trial(library, gemini)
     for book in Book.objects.all():
         book.recount()
     cache.clear()
@@ -318,6 +329,27 @@ def by_hand(library: Library) -> None:
         corrected = present.data.replace("\n", " [[margin: nota bene]]\n", 1)
         texts.write(edited, NewText(Kind.OCR, corrected, Source.HUMAN, language="la", author="bert"))
     Book.objects.filter(pk=library.sample.pk).update(is_public=True)
+
+
+def terms_and_trial(library: Library, gemini: LocalGemini) -> None:
+    """A glossary, a page in a second language, and a prompt that is tried on two pages."""
+    terms = [Term("rex", "king"), Term("populus", "people"), Term("virtut*", "virtue", "never strength")]
+    glossary.replace(library.sample, "en", terms, by="anna")
+    page = library.page("sample", 3)
+    source = page.current(Kind.OCR)
+    german = NewText(
+        Kind.TRANSLATION, GERMAN, Source.HUMAN, target_language="de", language="de", author="bert",
+        based_on=source.text_sha256 if source else "",
+    )  # fmt: skip
+    texts.write(page, german)
+    words = f"{prompt_in_use('batch_ocr').text}\n- Write a long s as s.\n"
+    draft = PromptVersion.objects.create(
+        type="batch_ocr", version=2, text=words, text_sha256=texts.text_hash(words), created_by="anna"
+    )
+    gemini.fault("page", outcome="text", text=TRANSCRIPTION, nth=[2])
+    library.trial = start_trial(NewTrial(draft, library.sample, numbers="3, 5"), "pictures", ANNA)
+    run_trial(library.trial.pk, 600)
+    gemini.clear_faults()
 
 
 def manifest(folder: Path, url: str) -> str:

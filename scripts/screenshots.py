@@ -206,7 +206,7 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
 def stand_in(data: Path, images: Path) -> Iterator[LocalGemini]:
     """The local stand-in that reads pages; what it has read once is kept for the next time."""
     options = ["--images", str(images), "--cache-dir", str(SHARED_CACHE)]
-    gemini = LocalGemini(data / "gemini", "rapidocr", *options).start()
+    gemini = LocalGemini(data / "gemini", "rapidocr", *options, as_google=False).start()
     try:
         yield gemini
     finally:

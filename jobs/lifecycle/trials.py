@@ -97,7 +97,8 @@ def run_trial(trial_id: str, budget: float) -> int:
     trial = PromptTrial.objects.filter(pk=trial_id).first()
     until = time.monotonic() + budget
     while trial and time.monotonic() < until and not stop_requested():
-        row = trial.pages.filter(state=TrialState.WAITING).order_by("pk").first()
+        # Page by page, so that there is soon something to compare.
+        row = trial.pages.filter(state=TrialState.WAITING).order_by("page__number", "prompt_version").first()
         if row is None:
             break
         if _claimed(row):

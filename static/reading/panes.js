@@ -2,10 +2,13 @@
 (function () {
     "use strict";
     var LEAST = 8; // percent of the window
-    var FIRST = [38, 34, 28];
     var panes = document.getElementById("panes");
+    // Several translations beside each other need more room, and keep borders of their own.
+    var several = "beside" in panes.dataset;
+    var FIRST = several ? [24, 28, 48] : [38, 34, 28];
+    var KEY = several ? "reading-widths-beside" : "reading-widths";
     var dividers = Array.from(panes.querySelectorAll(".divider"));
-    var widths = read("reading-widths", FIRST);
+    var widths = read(KEY, FIRST);
 
     function read(key, otherwise) {
         try {
@@ -28,7 +31,7 @@
         widths[i] += by;
         widths[i + 1] -= by;
         apply();
-        localStorage.setItem("reading-widths", JSON.stringify(widths));
+        localStorage.setItem(KEY, JSON.stringify(widths));
     }
 
     dividers.forEach(function (divider, i) {
