@@ -140,6 +140,7 @@ def screens(library: "Library", manifest: str) -> list[Screen]:
         Screen("search-filtered", "/search/?q=et&language=la&kind=ocr"),
         Screen("search-nothing", "/search/?q=elephas"),
         Screen("book", book["sample"]),
+        Screen("book-history", book["sample"].replace("change", "history"), dark=False),
         Screen("book-long-title", book["news"], dark=False),
         Screen("pages", "/admin/books/page/", dark=False),
         Screen("import", "/admin/books/book/import/"),
@@ -168,6 +169,7 @@ def screens(library: "Library", manifest: str) -> list[Screen]:
         Screen("samples", "/review/samples/", dark=False),
         Screen("sample", "/review/samples/", draw_sample(library.sample.pk), dark=False),
         Screen("change-log", "/admin/admin/logentry/"),
+        Screen("change-log", "/admin/admin/logentry/"),
         Screen("models", "/admin/jobs/geminimodel/"),
         Screen("glossary", book["sample"].replace("change", "glossary"), dark=False),
         Screen(
@@ -189,6 +191,7 @@ def screens(library: "Library", manifest: str) -> list[Screen]:
         Screen("token-add", "/admin/books/apitoken/add/", dark=False),
         Screen("public", "/library/", logged_in=False),
         Screen("public-book", public, logged_in=False, dark=False),
+        Screen("public-search", f"{public}search/?q=et", logged_in=False),
         Screen("public-downloads", f"{public}export/", logged_in=False, dark=False),
         Screen("public-page", f"{public}3/", logged_in=False),
     ]

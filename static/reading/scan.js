@@ -6,6 +6,7 @@
     var complaint = document.getElementById("scan-error");
     var key = "reading-view:" + told.page;
     var viewer = null;
+    var moved = false; // whether the reader has chosen what is seen; until then it is the whole page
 
     function open(source, instead) {
         viewer = OpenSeadragon({
@@ -20,12 +21,20 @@
         viewer.addHandler("open", restore);
         viewer.addHandler("animation-finish", remember);
         viewer.addHandler("rotate", remember);
+        ["canvas-drag", "canvas-scroll", "canvas-pinch", "canvas-double-click"].forEach(function (name) {
+            viewer.addHandler(name, function () { moved = true; });
+        });
+        // The columns find their size after the scan is there; a whole page stays whole.
+        viewer.addHandler("resize", function () {
+            window.requestAnimationFrame(function () { if (!moved && viewer) { viewer.viewport.goHome(true); } });
+        });
         viewer.addHandler("open-failed", instead);
         window.readingScan = viewer;
     }
 
     // Where the reader was on this page, as long as the tab lives: saving must not lose the place.
     function remember() {
+        if (!moved) { return; }
         var b = viewer.viewport.getBoundsNoRotate();
         sessionStorage.setItem(key, JSON.stringify([b.x, b.y, b.width, b.height, viewer.viewport.getRotation()]));
     }
@@ -33,6 +42,7 @@
         box.dataset.open = "true";
         var was = JSON.parse(sessionStorage.getItem(key) || "null");
         if (!was) { return; }
+        moved = true;
         viewer.viewport.setRotation(was[4], true);
         viewer.viewport.fitBounds(new OpenSeadragon.Rect(was[0], was[1], was[2], was[3]), true);
     }
@@ -55,12 +65,12 @@
     var moves = {
         "in": function (v) { v.zoomBy(1.4); v.applyConstraints(); },
         out: function (v) { v.zoomBy(1 / 1.4); v.applyConstraints(); },
-        whole: function (v) { v.setRotation(0); v.goHome(); },
+        whole: function (v) { v.setRotation(0); v.goHome(); moved = false; sessionStorage.removeItem(key); },
         left: function (v) { v.rotateBy(-90); },
         right: function (v) { v.rotateBy(90); },
     };
     window.moveScan = function (how) {
-        if (viewer && viewer.viewport) { moves[how](viewer.viewport); }
+        if (viewer && viewer.viewport) { moved = true; moves[how](viewer.viewport); }
     };
     document.querySelectorAll("[data-scan]").forEach(function (button) {
         button.addEventListener("click", function () { window.moveScan(button.dataset.scan); });

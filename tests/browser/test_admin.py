@@ -211,7 +211,7 @@ def tab_to(tab: Page, name: str, most: int = 120) -> None:
 
 ROOMS = [
     "admin:index", "admin:books_book_changelist", "admin:books_page_changelist", "admin:jobs_job_changelist",
-    "admin:books_book_import", "book", "job", "failed", "order", "export", "filters", "ticked",
+    "admin:books_book_import", "book", "history", "job", "failed", "order", "export", "filters", "ticked",
     "admin:jobs_geminimodel_changelist",
     "admin:jobs_promptversion_add", "admin:books_apitoken_add", "admin:auth_user_changelist",
     "admin:django_q_schedule_changelist", "admin:admin_logentry_changelist",
@@ -240,6 +240,7 @@ def look_at(tab: Page, url: str, room: str, job: Job) -> list[str]:
     """Everything wrong with one room."""
     own = {
         "book": reverse("admin:books_book_change", args=[job.book_id]),
+        "history": reverse("admin:books_book_history", args=[job.book_id]),
         "job": reverse("admin:jobs_job_change", args=[job.pk]),
         "failed": reverse("admin:jobs_job_change", args=[job.pk]) + "?state=failed",
         "order": reverse("admin:books_book_change", args=[job.book_id]),
