@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Literal
 
 from books import loops, markup, scripts
+from books import quality_voice as voice
 from books.languages import name_of, script_of
 from books.models import Kind
 
@@ -24,29 +25,14 @@ MOST_ON_A_PAGE = 80_000
 LITTLE_INK = 0.04
 LETTERS_PER_INK = 60_000
 LETTERS_AT_LEAST = 120
+# Of the usual length of a book's pages: with less a printed page is hardly whole.
+LEAST_OF_USUAL = 0.25
+A_PAGE = 1000  # characters: a shorter text may be nothing but an answer
 # Scripts whose signs stand for syllables or words.
 DENSE = ("Hani", "Kana", "Hang")
 
+SENTENCE_END = re.compile(r"[.!?;:…·。！？।։؟]['\"’”»)\]*_]*$")
 NO_WORDS = re.compile(r"[\W\d_]+")
-REFUSAL = re.compile(
-    r"\b(?:I(?:'m| am) sorry, (?:but )?I|I(?:'m| am) (?:unable|not able) to "
-    r"(?:read|transcribe|translate|process|assist)|I (?:cannot|can't|can not) "
-    r"(?:fulfil|assist with|transcribe|translate|process|provide) (?:this|the|that|a|any|your)"
-    r"|As an AI\b|As a (?:large )?language model|Ich kann (?:dieses|das|die) (?:Bild|Seite|Text) nicht"
-    r"|Je suis désolée?, (?:mais )?je|Je ne peux pas (?:transcrire|traduire))",
-    re.IGNORECASE,
-)
-PREAMBLE = re.compile(
-    r"(?:(?:Sure|Certainly|Of course)[,!]|(?:Here is|Here's|Below is|The following is|This is) (?:the|a|an|my|your) "
-    r"[^\n]{0,60}(?:transcri|translat|OCR)|I (?:have )?(?:transcribed|translated)|(?:Hier ist|Voici) [^\n]{0,60}"
-    r"(?:Übersetzung|Transkription|Abschrift|traduction|transcription))[^\n]*",
-    re.IGNORECASE,
-)
-REMARK = re.compile(
-    r"\n[*_(\[]{0,2}(?:Translator's note|Transcriber's note|Note: (?:the|this) "
-    r"(?:translation|transcription|text|image|page)|Let me know|I hope this)[^\n]*",
-    re.IGNORECASE,
-)
 PLACEHOLDER = re.compile(
     r"\[(?:insert|your|page|text|translation|transcription)[ \w]*(?:here|goes|text)[ \w]*\]|\blorem ipsum dolor\b",
     re.IGNORECASE,
@@ -159,21 +145,20 @@ def _monotonous(text: str) -> Finding | None:
 @rule
 def refusal(text: str, context: Context) -> Finding | None:
     """The model speaks of itself instead of doing the work."""
-    if not (found := REFUSAL.search(text[:600])):
+    said = voice.refusal(text, alone=_far_too_short(text, context), language=_language(context))
+    if not said:
         return None
-    severity: Severity = "fail" if len(text) < 1000 else "flag"
-    return Finding(
-        "refusal", severity, f"The model seems to answer instead of working: “{_line(text, found)}”."
-    )
+    severity: Severity = "fail" if len(text) < A_PAGE else "flag"
+    return Finding("refusal", severity, f"The model seems to answer instead of working: “{said[:100]}”.")
 
 
 @rule
 def preamble(text: str, context: Context) -> Finding | None:
     """A remark of the model around the text, of a form that is not certain enough to be cut off."""
-    found = PREAMBLE.match(text) or REMARK.search(text[-600:])
-    if not found:
+    said = voice.announcement(text) or voice.closing(text)
+    if not said:
         return None
-    part = found[0].strip().splitlines()[0][:100]
+    part = said.splitlines()[0][:100]
     return Finding("preamble", "flag", f"A remark of the model may be part of the text: “{part}”.")
 
 
@@ -235,9 +220,25 @@ def more_than_the_ink(text: str, context: Context) -> Finding | None:
 
 
 @rule
+def less_than_the_ink(text: str, context: Context) -> Finding | None:
+    """Next to no text from a page that is as full of ink as others: left out, refused or cut off."""
+    usual = context.book_median_length
+    if context.kind != Kind.OCR or not usual or context.ink is None or context.ink < LITTLE_INK:
+        return None
+    size = len(markup.plain(text).strip())
+    # A picture is ink too.
+    if size >= LEAST_OF_USUAL * usual or "[[image" in text:
+        return None
+    reason = (
+        f"{size:,} characters from a page full of ink; the pages of this book usually have about {usual:,}."
+    )
+    return Finding("less_than_the_ink", "flag", reason)
+
+
+@rule
 def wrong_script(text: str, context: Context) -> Finding | None:
     """Letters of another script than the language is written in."""
-    code = context.target_language if context.kind == Kind.TRANSLATION else context.language
+    code = _language(context)
     script = script_of(code)
     if not script or not scripts.is_known(script):
         return None
@@ -255,7 +256,7 @@ def wrong_language(text: str, context: Context) -> Finding | None:
     """The little words of another language: a translation into the wrong one, or instead of a
     transcription.
     """
-    code = context.target_language if context.kind == Kind.TRANSLATION else context.language
+    code = _language(context)
     code = code.split("-")[0]
     own = scripts.share_of_language(code, text)
     found, share, times = scripts.main_language(text)
@@ -300,6 +301,23 @@ def length_ratio(text: str, context: Context) -> Finding | None:
     return Finding("length_ratio", "fail" if ratio < least / 3 or ratio > 3 * most else "flag", reason)
 
 
+@rule
+def cut_off(text: str, context: Context) -> Finding | None:
+    """A translation that stops in the middle of a sentence where its source does not, and is on the short side (I21).
+
+    Transcriptions are left to books.quality_neighbours: a printed page may well end in the middle of a word.
+    """
+    source, size = markup.plain(context.source_text).strip(), len(markup.plain(text).strip())
+    if context.kind != Kind.TRANSLATION or len(source) < 200 or not SENTENCE_END.search(source):
+        return None
+    usual = context.usual_ratio or 1.0
+    if SENTENCE_END.search(markup.plain(text).strip()) or size >= 0.9 * usual * len(source):
+        return None
+    tail = " ".join(text.split()[-5:])
+    reason = f"The translation stops in the middle of a sentence (“... {tail}”), its source does not."
+    return Finding("cut_off", "flag", reason)
+
+
 def _long_for_little(size: int, source: int, context: Context) -> Finding | None:
     if not context.source_text or size <= 2000:
         return None
@@ -312,6 +330,21 @@ def _bounds(context: Context) -> tuple[float, float]:
         return context.usual_ratio * 0.5, context.usual_ratio * 2
     dense = scripts.main_script(context.source_text) in DENSE
     return (1.0, 9.0) if dense else (0.45, 2.6)
+
+
+def _language(context: Context) -> str:
+    """The language that the text must be in."""
+    return context.target_language if context.kind == Kind.TRANSLATION else context.language
+
+
+def _far_too_short(text: str, context: Context) -> bool:
+    """Whether a page must have far more text than this, by its source, its ink or its book where they are known."""
+    size = len(markup.plain(text).strip())
+    if context.kind == Kind.TRANSLATION and context.source_text:
+        return size < 0.25 * len(markup.plain(context.source_text).strip())
+    if context.ink is not None and context.ink < LITTLE_INK:
+        return False
+    return size < 0.4 * (context.book_median_length or A_PAGE)
 
 
 def _same_language(context: Context) -> bool:
@@ -331,7 +364,3 @@ def _taken_over(own: list[str], source: list[str]) -> tuple[float, int]:
     hits = [four in known for four in zip(own, own[1:], own[2:], own[3:], strict=False)]
     runs = [len(list(run)) for hit, run in groupby(hits) if hit]
     return sum(hits) / max(len(hits), 1), max(runs) + 3 if runs else 0
-
-
-def _line(text: str, found: re.Match[str]) -> str:
-    return text[found.start() :].splitlines()[0][:100]

@@ -176,12 +176,12 @@ def test_a_text_beside_the_word_for_blank_is_flagged() -> None:
     [("[[margin: unum", "[[margin:"), ("duo]] tria", "]]"), ("[[footnote: x]]", "[[footnote:")],
 )
 def test_broken_tags_are_named(text: str, first: str) -> None:
-    [finding] = quality.check(text, LATIN)
+    [finding] = quality.check(text, Context(language="la"))
     assert finding.rule == "broken_tags" and first in finding.reason
 
 
 def test_tags_inside_each_other_are_whole() -> None:
-    assert found("[[margin: unum [[unclear: duo]] tria]]") == {}
+    assert found("[[margin: unum [[unclear: duo]] tria]]", Context(language="la")) == {}
 
 
 def test_i24_more_than_a_page_can_hold_is_found() -> None:
@@ -271,7 +271,7 @@ def test_i25_chinese_grows_when_it_is_translated() -> None:
 
 
 def test_a_flag_is_stored_with_its_rule_and_its_reason() -> None:
-    [finding] = quality.check("[[blank]] Ex libris", LATIN)
+    [finding] = quality.check("[[blank]] Ex libris", Context(language="la"))
     assert finding.flag == {"rule": "stray_marker", "reason": finding.reason}
 
 

@@ -35,7 +35,8 @@ def schema() -> Any:
 
     class Here(etree.Resolver):
         def resolve(self, url: str, public_id: str, context: Any) -> Any:  # type: ignore[override]
-            return self.resolve_filename(str(SCHEMAS / "xlink.xsd"), context) if "xlink" in url else None
+            here: Any = self
+            return here.resolve_filename(str(SCHEMAS / "xlink.xsd"), context) if "xlink" in url else None
 
     parser = etree.XMLParser()
     parser.resolvers.add(Here())
@@ -107,7 +108,7 @@ def test_lines_stand_where_people_drew_them(read: Book) -> None:
     """In the ground truth each line has a place in pixels of the scan as it came."""
     shares, wrong, count = [], 0, 0
     for name, root in list(pages(read).items())[:11]:
-        truth = etree.parse(TRUTH / f"page_{name[3:5]}.alto.xml").getroot()
+        truth: Any = etree.parse(TRUTH / f"page_{name[3:5]}.alto.xml").getroot()
         scale = float(root.find(".//a:Page", NS).get("HEIGHT")) / float(
             truth.find(".//a:Page", NS).get("HEIGHT")
         )
@@ -158,7 +159,7 @@ def test_hocr_is_accepted_by_its_checker_and_says_the_same(read: Book, tmp_path:
         check=False,
     )
     assert "ERROR" not in done.stdout and "[OK]" in done.stdout, done.stdout[:2000] + done.stderr[-1000:]
-    root = html.fromstring(path.read_bytes())
+    root: Any = html.fromstring(path.read_bytes())
     assert len(root.find_class("ocr_page")) == 15 and len(root.find_class("ocr_line")) > 280
     facts = {meta.get("name"): meta.get("content") for meta in root.iter("meta")}
     assert "may be wrong" in str(facts["DC.notice"]) and facts["ocr-langs"] == "la"
@@ -174,7 +175,7 @@ def test_hocr_is_accepted_by_its_checker_and_says_the_same(read: Book, tmp_path:
 
 def pdftotext(how: str, path: Path) -> bytes:
     """What it finds on the third page."""
-    command = ["pdftotext", how, "-f", "3", "-l", "3", path, "-"]
+    command = ["pdftotext", how, "-f", "3", "-l", "3", str(path), "-"]
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
@@ -185,7 +186,7 @@ def test_the_searchable_pdf_has_its_words_on_the_lines(read: Book, tmp_path: Pat
     with pikepdf.open(path) as pdf:
         assert pdf.check_pdf_syntax() == []
         height = float(pdf.pages[2].mediabox[3])
-    boxes = html.fromstring(pdftotext("-bbox-layout", path))
+    boxes: Any = html.fromstring(pdftotext("-bbox-layout", path))
     words = [(one.text, float(one.get("ymin")), float(one.get("ymax"))) for one in boxes.iter("word")]
     root = pages(read)["00003.xml"]
     scale = height / float(root.find(".//a:Page", NS).get("HEIGHT"))

@@ -45,7 +45,7 @@ def said(*words: str) -> str:
 
 
 def test_the_schedule_reads_what_is_new_and_then_has_nothing_to_do(two: Book, engine: Remembered) -> None:
-    assert look_over() == "Read 2 pages a second time; 0 texts flagged."
+    assert look_over() == "Looked over 1 books; 0 texts flagged. Read 2 pages a second time; 0 texts flagged."
     reading = SecondReading.objects.get(page__book=two, page__number=1)
     assert reading.engine.startswith("rapidocr 3.") and reading.text_id and len(reading.lines) > 20
     assert reading.image_sha256 == two.pages.get(number=1).image_sha256 != ""
@@ -62,38 +62,39 @@ def test_a_book_that_has_changed_is_looked_at_again(two: Book, engine: Remembere
     two.recount()
     assert "compared 1" in look_over()
     assert (SecondReading.objects.get(page__book=two, page__number=2).disagreement or 0) > 0.8
-    assert "finds this text on page 1 " in PageText.objects.flagged().get().flags[0]["reason"]
+    told = {flag["rule"]: flag["reason"] for flag in PageText.objects.flagged().get(page__number=2).flags}
+    assert "finds this text on page 1 " in told["second_reading"]
 
 
 def test_other_work_comes_first(two: Book, engine: Remembered) -> None:
     async_task("math.sqrt", 4)
-    assert look_over().startswith("Read 0 pages") and engine.asked == 0
+    assert "Read 0 pages" in look_over() and engine.asked == 0
 
 
 def test_a_run_ends_with_its_seconds_and_goes_on_the_next_time(
     two: Book, engine: Remembered, settings: Settings
 ) -> None:
     settings.SECOND_READING_SECONDS = 0
-    assert look_over().startswith("Read 0 pages")
+    assert "Read 0 pages" in look_over()
     steps = iter([False, False, True])
     assert run.library(lambda: next(steps)).startswith("Read 1 pages")
     assert not Inspection.objects.filter(book=two).exists()
     settings.SECOND_READING_SECONDS = 60
-    assert look_over().startswith("Read 1 pages")
+    assert "Read 1 pages" in look_over()
 
 
 def test_one_run_at_a_time(two: Book, engine: Remembered) -> None:
     with run.alone() as mine:
         assert mine
-        assert look_over() == "Another run is reading."
+        assert "Another run is reading." in look_over()
         assert "try again when it has ended" in said("--book", two.pk)
     assert engine.asked == 0
-    assert look_over().startswith("Read 2 pages")
+    assert "Read 2 pages" in look_over()
 
 
 def test_switched_off_it_says_so_and_does_nothing(two: Book, settings: Settings) -> None:
     settings.SECOND_READING = "off"
-    assert look_over() == said().strip() == said("--book", two.pk).strip()
+    assert said() == said("--book", two.pk)
     assert "switched off" in look_over() and not SecondReading.objects.exists()
 
 
@@ -111,7 +112,7 @@ def test_an_image_that_cannot_be_had_is_not_tried_again_and_again(two: Book) -> 
     assert "1 could not be read" in look_over()
     assert "cannot be read" in SecondReading.objects.get(page=page).error
     two.recount()
-    assert look_over().startswith("Read 0 pages")
+    assert "Read 0 pages" in look_over()
 
 
 def test_images_elsewhere_are_left_there_until_they_are_stored(two: Book) -> None:
