@@ -1,7 +1,7 @@
 # The web server by default; the same image runs the worker with `python manage.py worker --respawn`.
 FROM python:3.13-slim
 
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data HOST=0.0.0.0
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data HOST=0.0.0.0 PORT=8000
 WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock
@@ -13,4 +13,4 @@ USER sourcebatch
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --start-period=30s CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8000), 5)"]
-CMD ["python", "-m", "gunicorn", "sourcebatch.wsgi", "--bind", "0.0.0.0:8000", "--threads", "8"]
+CMD ["python", "-m", "gunicorn", "-c", "deploy/gunicorn.py", "sourcebatch.wsgi"]
