@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ONLY_FOR_MAKE_RUN = {"PORT", "HOST", "ADMIN_PASSWORD"}
+ONLY_FOR_MAKE_RUN = {"PORT", "HOST", "ADMIN_PASSWORD", "WEB_PROCESSES", "WEB_THREADS"}
 # Their defaults are computed from other settings.
 COMPUTED = {"DATA_DIR", "DATABASE_URL"}
 
