@@ -165,10 +165,13 @@ class TextAnswer(TypedDict):
 
 
 class TranslationAnswer(TextAnswer):
-    """A page's current translation; `stale`: made from a transcription that has changed since."""
+    """A page's current translation; `stale`: made from a transcription that has changed since; `glossary` changes with
+    the terms that it was made with, empty: none.
+    """
 
     target_language: str
     stale: bool
+    glossary: str
 
 
 class PageAnswer(TypedDict):
@@ -209,7 +212,7 @@ TEXT_COLUMNS = (
     "finish_reason", "flags", "reviewed_by", "input_tokens", "output_tokens", "thinking_tokens",
 )  # fmt: skip
 MORE_COLUMNS = (
-    "page_id", "kind", "target_language", "text_sha256", "based_on", "cost_micro_usd", "created_at",
+    "page_id", "kind", "target_language", "text_sha256", "based_on", "glossary", "cost_micro_usd", "created_at",
 )  # fmt: skip
 
 
@@ -235,4 +238,7 @@ def page_answer(page: Page, texts: dict[str, dict[str, Any]]) -> PageAnswer:
 
 def _translation(row: dict[str, Any], ocr: dict[str, Any] | None) -> TranslationAnswer:
     stale = ocr is not None and row["based_on"] not in ("", ocr["text_sha256"])
-    return {**text_answer(row), "target_language": row["target_language"], "stale": stale}
+    return {
+        **text_answer(row), "target_language": row["target_language"], "stale": stale,
+        "glossary": row["glossary"],
+    }  # fmt: skip

@@ -180,9 +180,11 @@ def finding(terms: Sequence[Term], translation: str) -> quality.Finding | None:
     missing = [one for one in terms if not any(_says(words, each) for each in one.rendering.split("|"))]
     if not missing:
         return None
-    named = "; ".join(f"“{one.term}” should be rendered “{one.rendering}”" for one in missing[:SHOWN])
-    more = f"; and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-    return quality.Finding("glossary", "flag", f"The glossary is not followed: {named}{more}.")
+    named = "; ".join(f"“{one.term}” → “{one.rendering}”" for one in missing[:SHOWN])
+    more = f"; … (+{len(missing) - SHOWN})" if len(missing) > SHOWN else ""
+    return quality.Finding(
+        "glossary", "flag", f"Terms that should be rendered as the glossary says: {named}{more}."
+    )
 
 
 def _says(words: Sequence[str], rendering: str) -> bool:

@@ -24,6 +24,17 @@ STORED = (
     _("The translation is too short: %(size)s characters for %(source)s of the source."),
     _("The translation is too long: %(size)s characters for %(source)s of the source."),
     _("%(size)s characters were made from %(source)s of the source."),
+    # Glossaries (books.glossary)
+    _("Terms that should be rendered as the glossary says: %(terms)s."),
+    _("Entry %(number)s: “%(term)s” has another rendering above; join them with | where both will do."),
+    _("Entry %(number)s: the term is longer than %(most)s characters."),
+    _("Entry %(number)s: the rendering is longer than %(most)s characters."),
+    _("Entry %(number)s: the note is longer than %(most)s characters."),
+    _("Entry %(number)s: the term has no letters; write “term = rendering”."),
+    _("Entry %(number)s: the rendering has no letters; write “term = rendering”."),
+    _("A glossary may have %(most)s terms: leave some out."),
+    _("Line %(number)s: “%(line)s” has no rendering; write “term = rendering”."),
+    _("“%(line)s” is no line of a table: %(reason)s."),
     _("A person's text stays; this one is kept in the page's history."),
     _("The text that was there stays; this one is kept in the page's history."),
     # Images

@@ -15,6 +15,7 @@ STORED = (
     _("The page's transcription repeats itself: transcribe it again or correct it first."),
     _("The page is marked as blank: there is nothing to translate."),
     _("The job was cancelled before this page had an answer."),
+    _("The worker stopped in the middle of the call, which may have been paid: start another trial."),
     # Answers that are no texts
     _("Gemini did not read the page: blocked as %(reason)s."),
     _("Gemini answered with thoughts but no text."),

@@ -19,6 +19,7 @@ from books.glossary import GlossaryError, Term
 from books.models import Book
 from books.views.access import staff
 from sourcebatch.lib.adminlog import log
+from sourcebatch.lib.sentences import shown
 
 MOST_BYTES = 2_000_000
 
@@ -64,12 +65,12 @@ def edit(request: HttpRequest, object_id: str) -> HttpResponse:
     target = _target(request, book)
     may_change = request.user.has_perm("books.change_book")
     if request.method != "POST" or not may_change:
-        shown = "\n".join(one.line for one in glossary.terms_of(book.pk, target))
+        lines = "\n".join(one.line for one in glossary.terms_of(book.pk, target))
         return _page(
             request,
             book,
             target,
-            GlossaryForm(initial={"terms": shown}),
+            GlossaryForm(initial={"terms": lines}),
             403 if request.method == "POST" else 200,
         )
     form = GlossaryForm(request.POST, request.FILES)
@@ -91,7 +92,7 @@ def _kept(request: HttpRequest, book: Book, target: str, form: GlossaryForm) -> 
     try:
         kept = glossary.replace(book, target, form.given(), by=request.user.get_username())
     except GlossaryError as error:
-        form.add_error("file" if form.cleaned_data["file"] else "terms", str(error))
+        form.add_error("file" if form.cleaned_data["file"] else "terms", shown(str(error)))
         return False
     log(request, [book], CHANGE, f"Glossary for {target}: {len(kept)} terms")
     said = ngettext("%s term is kept.", "%s terms are kept.", len(kept)) % len(kept)

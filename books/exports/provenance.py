@@ -115,7 +115,9 @@ def sentence(text: PageText, *, stale: bool = False) -> str:
 
 def record(text: PageText, *, stale: bool = False) -> dict[str, Any]:
     """Of one text, for programs. People are not named."""
-    translation = {"target_language": text.target_language, "stale": stale, "based_on": text.based_on}
+    translation = {
+        "target_language": text.target_language, "stale": stale, "based_on": text.based_on, "glossary": text.glossary,
+    }  # fmt: skip
     return {
         "id": text.pk, "kind": "transcription" if text.kind == Kind.OCR else "translation",
         "language": text.language, **(translation if text.kind == Kind.TRANSLATION else {}),

@@ -208,14 +208,13 @@ def show(request: HttpRequest, trial_id: str) -> HttpResponse:
 
 
 def _done(request: HttpRequest, trial: PromptTrial) -> HttpResponse:
-    verb = request.POST.get("verb")
-    if verb == "go_on":
+    if request.POST.get("verb") == "use":
+        _require(request, "jobs.change_promptversion")
+        _use(request, trial)
+    else:
         _require(request, "jobs.spend_money")
         later("jobs.tasks.try_prompt", trial.pk)
         messages.info(request, gettext("A worker goes on with it."))
-    elif verb == "use":
-        _require(request, "jobs.change_promptversion")
-        _use(request, trial)
     return HttpResponseRedirect(request.path)
 
 

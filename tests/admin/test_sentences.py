@@ -15,7 +15,8 @@ from sourcebatch.lib.sentences import is_known, shown
 ROOT = Path(__file__).resolve().parents[2]
 # Whose sentences people meet on screens: flags, reasons in ledgers, what jobs wait for, answers to verbs.
 MADE_IN = (
-    "books/quality.py", "books/texts.py", "books/images/load.py", "books/images/decode.py", "books/images/ladder.py",
+    "books/glossary.py", "books/quality.py", "books/texts.py",
+    "books/images/load.py", "books/images/decode.py", "books/images/ladder.py",
     "jobs/operations/answers.py", "jobs/operations/ocr.py", "jobs/operations/translate.py",
     "jobs/lifecycle/cancel.py", "jobs/lifecycle/collect.py", "jobs/lifecycle/finish.py", "jobs/lifecycle/pause.py",
     "jobs/lifecycle/poll.py", "jobs/lifecycle/prepare.py", "jobs/lifecycle/reset.py", "jobs/lifecycle/retry.py",
@@ -28,7 +29,7 @@ ENGLISH = re.compile(
     r"|Translate the page_text|overwrite must be|only a job that is under way can be paused|only a paused job can be"
     r"|there is nothing to cancel|context_glossary"
     # Whose variants are told one by one, for languages in which more than a word changes.
-    r"|leaves no room|limit for a 7 is 0|translation is too 7|answered with 7"
+    r"|leaves no room|limit for a 7 is 0|translation is too 7|answered with 7|Entry 7: the 7"
 )
 
 

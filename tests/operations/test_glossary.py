@@ -67,7 +67,10 @@ def test_a_translation_that_does_not_follow_is_flagged_with_the_evidence() -> No
     keep(page.book, AUCTOR, IUVENIS)
     accepted = operation("batch_translate").accept(answer(ENGLISH), page, order("batch_translate", page))
     assert accepted.flags == [
-        {"rule": "glossary", "reason": "The glossary is not followed: “auctor” should be rendered “writer”."}
+        {
+            "rule": "glossary",
+            "reason": "Terms that should be rendered as the glossary says: “auctor” → “writer”.",
+        }
     ]
     good = operation("batch_translate").accept(
         answer(ENGLISH.replace("author", "writer")), page, order("batch_translate", page)

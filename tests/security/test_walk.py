@@ -12,7 +12,7 @@ from django_q.models import Schedule
 
 from books.models import ApiToken, Book, PageText, SampleJudgement
 from jobs import roles
-from jobs.models import Job, PromptVersion
+from jobs.models import Job, PromptTrial, PromptVersion
 from sourcebatch.lib.http import Route
 from tests.incidents.support import write_text
 from tests.security.addresses import PUBLIC, STAFF, Address, addresses
@@ -78,10 +78,14 @@ def values() -> dict[str, str]:
     book: Book = make_book(1, title="Secretum")
     job: Job = order_ocr(book)
     text: PageText = write_text(book.pages.get(), "nur fuer uns")
+    trial = PromptTrial.objects.create(
+        token="t", type="batch_ocr", book=book, prompt_version="batch_ocr/1", present_version="batch_ocr/1"
+    )
     SampleJudgement.objects.create(draw="draw", page=text.page, kind="ocr", text_id=text.pk)
     return {
         "book_id": book.pk, "page_id": text.page_id, "text_id": text.pk, "job_id": job.pk, "number": "1",
         "row_id": str(job.ledger.get().pk), "draw": "draw", "verb": "reviewed", "type_": "batch_ocr",
+        "trial_id": trial.pk,
         "content_type_id": str(ContentType.objects.get_for_model(Book).pk), "object_id": book.pk,
         "app_label": "books", "url": "nothing/", "id": "1", "name": "txt", "format": "txt",
     }  # fmt: skip
