@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev test test-slow test-needs bench-quality torture soak reliability screenshots messages lint format lock ci clean
+.PHONY: help run install install-dev test test-slow test-needs bench-quality torture soak reliability screenshots messages lint format lock bench ci clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ reliability: install-dev  ## run the tests of all incidents and write docs/relia
 
 bench-quality: install-dev  ## how many spoilt pages each quality rule finds, and how often it is wrong
 	@$(PY) scripts/bench_quality.py
+
+bench: install-dev  ## measure everything beside the naive way and the limits of this machine, write docs/benchmarks.md (a quarter of an hour)
+	@$(PY) -m bench --write docs/benchmarks.md --keep var/bench/figures.json $(BENCH)
 
 lint: install-dev  ## everything that needs no run: style, types, templates, layers, migrations, deployment
 	@$(PY) scripts/lint.py

@@ -72,7 +72,10 @@ def collect_chunk(scene: Scene, lines: Sequence[bytes]) -> None:
     rows, prepared = _rows(keys), preparations(keys)
     scene.work.look_up([row.page for row in rows.values()], scene.order)
     look = cache(prices.price_of)
-    judged = [_judge(scene, answer, rows.get(answer.key), prepared, look) for answer in parsed]
+    judged = [
+        _judge(scene, line, answer, rows.get(answer.key), prepared, look)
+        for line, answer in zip(lines, parsed, strict=True)
+    ]
     # MongoDB ends a lost race by an error for the whole transaction.
     for attempt in range(ATTEMPTS if is_mongodb() else 1):
         try:
@@ -87,13 +90,13 @@ def collect_chunk(scene: Scene, lines: Sequence[bytes]) -> None:
 # --- Reading -----------------------------------------------------------------------------------------------------
 
 
-def read(line: bytes) -> Answer:
-    """The answer on a line of the results; one that makes no sense has no key."""
+def read(line: bytes, *, raw: bool = False) -> Answer:
+    """The answer on a line of the results; one that makes no sense has no key. `raw` adds it as a person reads it."""
     try:
         parsed = json.loads(line)
     except (ValueError, RecursionError):
         return Answer(error_message="The line is not JSON.")
-    return _storable(answers.parse(parsed if isinstance(parsed, dict) else {}))
+    return _storable(answers.parse(parsed if isinstance(parsed, dict) else {}, raw=raw))
 
 
 def _storable(answer: Answer) -> Answer:
@@ -134,6 +137,7 @@ def preparations(keys: Sequence[str]) -> dict[str, BatchPreparation]:
 
 def _judge(
     scene: Scene,
+    line: bytes,
     answer: Answer,
     row: JobPage | None,
     prepared: Mapping[str, BatchPreparation],
@@ -155,7 +159,7 @@ def _judge(
     except Refused as refused:
         judged.refused = refused
         if not scene.late:
-            judged.dropped = go_round(row, refused, prepared, answer.raw)
+            judged.dropped = go_round(row, refused, prepared, read(line, raw=True).raw)
     return judged
 
 

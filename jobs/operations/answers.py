@@ -30,10 +30,11 @@ FORBIDDEN = {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII"}
 NO_REASON = {"", "FINISH_REASON_UNSPECIFIED"}
 
 
-def parse(line: Any) -> Answer:
+def parse(line: Any, *, raw: bool = True) -> Answer:
     """A result line of a file, an inline result or a direct response, in camelCase or snake_case.
 
-    Never raises: what has an odd shape becomes an Answer without text that `judge` refuses.
+    `raw=False` leaves out the answer as a person reads it. Never raises: what has an odd shape becomes an Answer
+    without text that `judge` refuses.
     """
     response = _map(_get(line, "response"))
     if not response and _get(line, "candidates", "usageMetadata", "promptFeedback") is not None:
@@ -49,7 +50,7 @@ def parse(line: Any) -> Answer:
         usage=usage(_get(response, "usageMetadata")),
         error_code=code,
         error_message=message,
-        raw=_raw(line),
+        raw=_raw(line) if raw else "",
         model_version=storable(_word(_get(response, "modelVersion"))).removeprefix("models/")[:LONGEST_NAME],
     )
 
