@@ -112,7 +112,15 @@
     window.addEventListener("pageshow", () => {
         for (const form of document.querySelectorAll("form[data-once]")) delete form.dataset.sent;
     });
-    window.addEventListener("load", () => nameFields(document)); // Django's own scripts add some fields late
+    // Unfold hides a page until its scripts run, and a browser does not focus what is hidden: `autofocus` is lost.
+    function focusAfterAll() {
+        if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
+    }
+
+    window.addEventListener("load", () => {
+        nameFields(document); // Django's own scripts add some fields late
+        requestAnimationFrame(focusAfterAll);
+    });
     document.addEventListener("DOMContentLoaded", () => {
         reachByKeyboard(document);
         nameFields(document);

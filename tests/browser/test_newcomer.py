@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from books.models import Book, Kind
 from tests.reading.conftest import write
-from tests.support.browser import NARROW, WIDE, chromium, context, log_in, person, serious, tab
+from tests.support.browser import NARROW, PASSWORD, WIDE, chromium, context, log_in, person, serious, tab
 from tests.support.library import make_book, order_ocr
 from tests.support.pages import printed
 
@@ -43,6 +43,17 @@ def complaints(tab: Page) -> list[str]:
     tab.on("console", note)
     tab.on("pageerror", lambda error: found.append(str(error)))
     return found
+
+
+def test_one_logs_in_by_typing_at_once(tab: Page, url: str) -> None:
+    person("Viewer")
+    tab.goto(f"{url}/admin/")
+    expect(tab.get_by_label("Username")).to_be_focused()
+    tab.keyboard.type("librarian")
+    tab.keyboard.press("Tab")
+    tab.keyboard.type(PASSWORD)
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(f"{url}/admin/")
 
 
 def test_choosing_a_file_to_import_breaks_no_script(desk: Page, url: str, complaints: list[str]) -> None:
