@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 
 from books.exports.zipping import Entry
 from books.models import Book, GlossaryTerm, Page, PageText, SampleJudgement
+from books.second_reading.models import SecondReading
 from sourcebatch.lib.clock import now, rfc3339
 
 VERSION = 1
@@ -27,6 +28,7 @@ TABLES: dict[str, tuple[type[Model], str]] = {
     "page_texts": (PageText, "page__book"),
     "glossary_terms": (GlossaryTerm, "book"),
     "sample_judgements": (SampleJudgement, "page__book"),
+    "second_readings": (SecondReading, "book"),
 }
 
 

@@ -22,6 +22,7 @@ from books import search
 from books.exports.base import ExportRefused
 from books.exports.library import CHUNK, TABLES, VERSION, columns
 from books.models import Book, GlossaryTerm, Page, PageText
+from books.second_reading.models import SecondReading
 from sourcebatch.lib.db import atomic
 
 # Counts are made true after an import; people and jobs may have touched a row since without changing what it is.
@@ -29,7 +30,7 @@ COUNTED = frozenset(
     {"pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_flagged", "updated_at"}
 )
 BLOCK = 1_000_000
-LATER_TABLES = frozenset({"glossary_terms"})
+LATER_TABLES = frozenset({"glossary_terms", "second_readings"})
 
 
 @dataclass
@@ -175,6 +176,8 @@ def _table(name: str, model: type[Model], rows: Sequence[Any], done: Imported) -
             _compare(row, here[row.pk], done)
     if model is PageText:
         _yield_to_present_texts(new)
+    if model is SecondReading:
+        new = _of_unread_pages(new)
     try:
         with atomic():
             model._default_manager.bulk_create(new)
@@ -209,6 +212,15 @@ def _yield_to_present_texts(rows: Sequence[Any]) -> None:
     for row in rows:
         if (row.page_id, row.kind, row.target_language) in taken:
             row.is_current = False
+
+
+def _of_unread_pages(rows: Sequence[Any]) -> list[Any]:
+    """A page that was read here meanwhile keeps that reading: it has one."""
+    read = SecondReading.objects.filter(page__in=[row.page_id for row in rows]).values_list(
+        "page_id", flat=True
+    )
+    taken = set(read)
+    return [row for row in rows if row.page_id not in taken]
 
 
 def _with_pages(rows: Sequence[Any]) -> Iterator[PageText]:

@@ -84,7 +84,7 @@ def lined_leaf(leaf: Leaf, reading: SecondReading | None) -> Lined:
     """One leaf. A reading of another image than the page has now says nothing of it."""
     text = leaf.transcription.data if leaf.transcription else ""
     lines = list(_lines(text))
-    if reading is None or reading.image_sha256 != leaf.page.image_sha256:
+    if reading is None or not reading.width or reading.image_sha256 != leaf.page.image_sha256:
         return Lined(leaf, tuple(lines))
     found = matched([line.words for line in lines], [str(row[4]) for row in reading.lines])
     placed = tuple(

@@ -16,6 +16,7 @@ from books.exports import Options, export
 from books.exports.library import TABLES, columns
 from books.models import Book, Page, PageText, SampleJudgement
 from books.review import draw_sample
+from books.second_reading.models import SecondReading
 from tests.books.exports.conftest import write
 
 
@@ -36,6 +37,10 @@ def emptied() -> None:
 def out(book: Book, tmp_path: Path) -> Path:
     """The library, exported."""
     draw_sample(book, "ocr", 3, by="anna")
+    lines = [[10, 20, 300, 40, "Arma", 0.9]]
+    SecondReading.objects.create(
+        page=book.pages.get(number=2), book=book, engine="rapidocr 3.10.0", lines=lines
+    )
     call_command("export_library", tmp_path / "library.zip", stdout=io.StringIO())
     return tmp_path / "library.zip"
 
@@ -98,9 +103,24 @@ def test_twice_changes_nothing(out: Path) -> None:
     before = rows()
     said = come_in(out)
     assert rows() == before
-    assert (
-        "Added: 0 books, 0 pages, 0 page texts, 0 glossary terms, 0 sample judgements, 0 files." in said and "other" not in said
+    tables = (
+        "books",
+        "pages",
+        "page texts",
+        "glossary terms",
+        "sample judgements",
+        "second readings",
+        "files",
     )
+    assert f"Added: {', '.join(f'0 {name}' for name in tables)}." in said and "other" not in said
+
+
+def test_a_page_that_was_read_here_meanwhile_keeps_its_reading(book: Book, out: Path) -> None:
+    SecondReading.objects.all().delete()
+    page = book.pages.get(number=2)
+    SecondReading.objects.create(page=page, book=book, engine="tesseract 5", text="Here.")
+    come_in(out)
+    assert SecondReading.objects.get().text == "Here."
 
 
 def test_what_was_corrected_here_since_stays(book: Book, out: Path) -> None:
