@@ -284,8 +284,9 @@ class BatchPreparation(models.Model):
     """A request ready to be sent. `request` holds the image's reference; the bytes are in a segment file."""
 
     id = id_field()
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="preparations")
-    page = models.ForeignKey(Page, on_delete=models.PROTECT, related_name="+")
+    # Without indexes of their own: that of the constraint below begins with the job, and pages are not deleted.
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="preparations", db_index=False)
+    page = models.ForeignKey(Page, on_delete=models.PROTECT, related_name="+", db_index=False)
     key = models.CharField(max_length=60, unique=True)
     request = models.JSONField(default=dict)
     failed = models.BooleanField(default=False)
