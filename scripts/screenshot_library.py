@@ -103,7 +103,7 @@ and to put gladness in the place of long sighing.
 All hearts have shaken off their cares and smile,
 as the day will [[unclear: shine]] when its cloud is driven away.
 """
-GERMAN = """[[header: THOMAE MORI]]
+IN_GERMAN = """[[header: THOMAE MORI]]
 
 ... und setzt ihn über dich zum König:
 einen König, der nicht ein Volk allein,
@@ -338,7 +338,7 @@ def terms_and_trial(library: Library, gemini: LocalGemini) -> None:
     page = library.page("sample", 3)
     source = page.current(Kind.OCR)
     german = NewText(
-        Kind.TRANSLATION, GERMAN, Source.HUMAN, target_language="de", language="de", author="bert",
+        Kind.TRANSLATION, IN_GERMAN, Source.HUMAN, target_language="de", language="de", author="bert",
         based_on=source.text_sha256 if source else "",
     )  # fmt: skip
     texts.write(page, german)

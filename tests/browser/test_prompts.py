@@ -68,7 +68,7 @@ def test_a_prompt_is_written_tried_and_used(desk: Page, url: str, local: LocalGe
     expect(desk.get_by_role("button", name="Use batch_ocr/2 for new jobs")).to_be_enabled()
     expect(desk.get_by_role("heading", name="batch_ocr/2").first).to_be_visible()
     assert serious(desk) == []
-    desk.set_viewport_size(NARROW)
+    desk.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
     assert desk.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     desk.get_by_role("button", name="Use batch_ocr/2 for new jobs").click()
     expect(desk.get_by_text("batch_ocr/2 is used for new jobs from now on.")).to_be_visible()
@@ -98,7 +98,7 @@ def test_a_term_makes_a_page_old_and_one_order_makes_it_new(desk: Page, url: str
     desk.get_by_role("link", name="Translate them again").click()
     expect(desk.get_by_role("heading", name="1 page in 1 order")).to_be_visible()
     assert serious(desk) == []
-    desk.set_viewport_size(NARROW)
+    desk.set_viewport_size({"width": NARROW["width"], "height": NARROW["height"]})
     assert desk.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     desk.get_by_role("button", name="Create, for about").dblclick()
     expect(desk.get_by_text("Created 1 job:")).to_be_visible()
