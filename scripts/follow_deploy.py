@@ -103,7 +103,7 @@ class Place:
         units.mkdir()
         for path in sorted((ROOT / "deploy").glob("*.service")):
             (units / path.name).write_text(
-                self.here(path.read_text(encoding="utf-8")).replace("User=sourcebatch", f"User={USER}")
+                self.here(path.read_text(encoding="utf-8")).replace("User=sourcebatch\n", "")
             )
         done = subprocess.run(
             ["systemd-analyze", "verify", *map(str, sorted(units.glob("*.service")))],

@@ -1,0 +1,88 @@
+"""Beyond the cap of open batches users and books take turns; priority goes first."""
+
+import datetime as dt
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from jobs import lifecycle
+from jobs.lifecycle import Actor, NewJob
+from jobs.lifecycle.turns import AT_THE_CAP, Waiting, next_ones
+from jobs.models import GeminiBatch, Job
+from sourcebatch.lib.clock import now
+from tests.support.library import make_book
+from tests.support.localgemini import LocalGemini
+
+START = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+
+
+def waiting(name: str, user: str = "anna", book: str = "", priority: int = 0) -> Waiting:
+    return Waiting(name, user, book or name, priority, START + dt.timedelta(seconds=ord(name[-1])))
+
+
+def test_one_persons_many_jobs_do_not_keep_anothers_single_one_waiting() -> None:
+    many = [waiting(f"a{letter}") for letter in "bcdefgh"]
+    line = [*many, waiting("z", "bert")]
+    assert next_ones(line, [("anna", "x")], 1) == ["z"]
+    assert next_ones(line, [], 3) == ["ab", "z", "ac"]
+
+
+def test_books_of_one_person_take_turns_and_who_waits_longest_is_first() -> None:
+    line = [waiting("b", book="large"), waiting("c", book="small")]
+    assert next_ones(line, [("anna", "large")], 2) == ["c", "b"]
+    assert next_ones(line, [], 1) == ["b"]
+
+
+def test_priority_goes_before_turns() -> None:
+    line = [waiting("b"), waiting("c", "bert"), waiting("d", priority=5)]
+    assert next_ones(line, [("anna", "d")] * 10, 1) == ["d"]
+
+
+def test_no_more_are_chosen_than_there_are_places() -> None:
+    assert next_ones([waiting("b"), waiting("c")], [], 0) == []
+    assert next_ones([], [], 5) == []
+
+
+def order(user: str) -> Job:
+    book = make_book(1, title=f"Of {user}")
+    return lifecycle.create(NewJob("batch_ocr", None, book.pk), Actor(user, "api")).job
+
+
+def step(job: Job) -> None:
+    """A scheduled step whose time has come, twice: preparing, then sending."""
+    for _ in range(2):
+        lifecycle.advance(job.pk, Actor("schedule", "schedule"))
+
+
+@pytest.mark.django_db
+def test_a_free_place_goes_to_whose_turn_it_is_though_another_asks_first(
+    local: LocalGemini, settings: Settings
+) -> None:
+    settings.MAX_OPEN_BATCHES = 1
+    local.hold()
+    first, second, of_bert = order("anna"), order("anna"), order("bert")
+    for job in (first, second, of_bert):
+        step(job)
+    assert list(GeminiBatch.objects.values_list("job_id", flat=True)) == [first.pk]
+    assert set(Job.objects.exclude(pk=first.pk).values_list("waiting_for", flat=True)) == {AT_THE_CAP}
+    settings.MAX_OPEN_BATCHES = 2
+    step(second)
+    assert not second.batches.exists()
+    step(of_bert)
+    assert of_bert.batches.count() == 1
+    settings.MAX_OPEN_BATCHES = 3
+    step(second)
+    assert second.batches.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_job_that_asks_no_more_keeps_nobody_waiting(local: LocalGemini, settings: Settings) -> None:
+    settings.MAX_OPEN_BATCHES = 1
+    local.hold()
+    first, second, of_bert = order("anna"), order("anna"), order("bert")
+    for job in (first, second, of_bert):
+        step(job)
+    Job.objects.filter(pk=of_bert.pk).update(next_step_at=now() - dt.timedelta(hours=1))
+    settings.MAX_OPEN_BATCHES = 2
+    step(second)
+    assert second.batches.count() == 1
