@@ -71,7 +71,7 @@ def _writes(call: ast.Call, direct: set[str]) -> bool:
         rows = call.func.id == "update_many" and any(
             f"'{column}'" in ast.unparse(call) for column in TEXT_COLUMNS
         )
-        return rows or call.func.id in direct or (call.func.id == "PageText" and bool(call.keywords))
+        return rows or call.func.id in direct or (call.func.id == "PageText" and _has_content(call))
     if not isinstance(call.func, ast.Attribute):
         return False
     on, what = ast.unparse(call.func.value), call.func.attr
@@ -79,6 +79,11 @@ def _writes(call: ast.Call, direct: set[str]) -> bool:
         return any(keyword.arg in TEXT_COLUMNS for keyword in call.keywords)
     makes = what in MAKES and ("PageText" in on or on.startswith("model."))
     return makes or (what in WRITES and on in ("texts", "books.texts"))
+
+
+def _has_content(call: ast.Call) -> bool:
+    """Whether the row made has more than a key, which stands for one that is there."""
+    return any(keyword.arg not in ("pk", "id") for keyword in call.keywords)
 
 
 # --- How each of them comes upon a correction ------------------------------------------------------------------------
