@@ -107,7 +107,8 @@ class Lines(io.RawIOBase):
     ) -> None:
         super().__init__()
         self._on_read = on_read
-        self._spans = _merged([(p.segment, p.offset, p.length) for p in preparations])
+        # In the order in which they lie on the disk: answers are known by their keys, so any order will do.
+        self._spans = _merged(sorted((p.segment, p.offset, p.length) for p in preparations))
         self.size = sum(length for _, _, length in self._spans)
         self._position = 0
         self._open: tuple[str, IO[bytes]] | None = None
