@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev test test-slow test-needs bench-quality torture soak reliability screenshots messages lint format lock bench ci clean
+.PHONY: help run install install-dev test test-slow test-needs simulate bench-quality torture soak reliability screenshots messages lint format lock bench ci clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ lint: install-dev  ## everything that needs no run: style, types, templates, lay
 
 format: install-dev  ## put the code into our format
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+simulate: install-dev  ## 1,000 books and 100 million pages under Gemini's limits, without a network (SIMULATE=--write for docs/scaling.md)
+	@$(PY) scripts/simulate.py $(SIMULATE)
 
 screenshots: install-dev test-needs  ## take docs/screenshots anew, with a made-up library (all, or ONLY=job,room)
 	@$(PY) scripts/screenshots.py --only "$(ONLY)"
