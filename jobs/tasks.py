@@ -15,6 +15,7 @@ from django_q.tasks import async_task
 
 from books.models import Book, Page
 from jobs.lifecycle.advance import advance
+from jobs.lifecycle.cap import call_next
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.lifecycle.create import NewJob, create
 from jobs.lifecycle.sweep import sweep
@@ -60,6 +61,7 @@ def advance_jobs(budget: float = BUDGET) -> dict[str, int]:
     _watch()
     while time.monotonic() < until and not stop_requested():
         tally.beat()
+        call_next()
         due = list(Job.objects.due().exclude(pk__in=tally.raised).values_list("pk", flat=True)[:200])
         if due:
             _one_round(due, tally, until)

@@ -14,18 +14,17 @@ from django.db.models import Exists, F, OuterRef
 
 from jobs import gemini, prices
 from jobs.lifecycle import segments, spending
-from jobs.lifecycle.common import Held, Queued, Unavailable, note
+from jobs.lifecycle.cap import take_turn
+from jobs.lifecycle.common import Held, Unavailable, note
 from jobs.lifecycle.finish import settle_phase
 from jobs.lifecycle.polling import schedule_poll
-from jobs.lifecycle.turns import AT_THE_CAP, Waiting, next_ones
-from jobs.models import BatchPreparation, GeminiBatch, Job, JobPage, PageState, Phase, Stage, Status
+from jobs.models import BatchPreparation, GeminiBatch, JobPage, PageState, Phase, Stage
 from jobs.operations import operation
 from jobs.operations.base import Usage
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import atomic
 from sourcebatch.lib.ids import new_id
 
-FORGOTTEN = dt.timedelta(minutes=10)
 logger = logging.getLogger(__name__)
 
 
@@ -80,7 +79,7 @@ def _intend(held: Held) -> GeminiBatch:
     estimate = _estimate(held, chosen)
     with atomic():
         held.touch(batch_phase=Phase.SUBMITTING)
-        _refuse_beyond_cap(job)
+        take_turn(job)
         paid = spending.reserve(estimate, job.model)
         batch_id = new_id()
         batch = GeminiBatch.objects.create(
@@ -135,25 +134,6 @@ def _estimate(held: Held, preparations: list[BatchPreparation]) -> int | None:
         output=prices.typical_output_tokens(work, held.job.model, held.job.language) * len(preparations),
     )
     return prices.cost_micro_usd(usage, held.job.model, batch=True)
-
-
-def _refuse_beyond_cap(job: Job) -> None:
-    """Gemini stalls near a hundred open batches: ours wait here instead, and go in fair turns."""
-    open_now = list(
-        GeminiBatch.objects.filter(stage__in=[Stage.INTENT, Stage.OPEN]).values_list(
-            "job__created_by", "job__book_id"
-        )
-    )
-    places = settings.MAX_OPEN_BATCHES - len(open_now)
-    # Who waits asks once a minute; who has not for ten is held up by something else and keeps no place.
-    alive = Job.objects.filter(
-        status=Status.PROCESSING, waiting_for=AT_THE_CAP, next_step_at__gt=now() - FORGOTTEN
-    )
-    others = alive.exclude(pk=job.pk).values_list("pk", "created_by", "book_id", "priority", "created_at")
-    waiting = [Waiting(*row) for row in others] if places > 0 else []
-    mine = Waiting(job.pk, job.created_by, job.book_id, job.priority, job.created_at)
-    if job.pk not in next_ones([*waiting, mine], open_now, places):
-        raise Queued(AT_THE_CAP, retry_after=60)
 
 
 # --- Sending -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 AT_THE_CAP = (
     "Batches are open at Gemini, as many as MAX_OPEN_BATCHES allows: "
@@ -36,11 +37,15 @@ def next_ones(waiting: Sequence[Waiting], open_now: Iterable[tuple[str, str]], p
     for user, book in open_now:
         users[user] += 1
         books[book] += 1
-    left = list(waiting)
+    ranked = [(_rank(one, users, books), one) for one in waiting]
+    heapify(ranked)
     chosen: list[str] = []
-    while left and len(chosen) < places:
-        first = min(left, key=lambda one: _rank(one, users, books))
-        left.remove(first)
+    while ranked and len(chosen) < places:
+        rank, first = heappop(ranked)
+        if (now := _rank(first, users, books)) != rank:
+            # Its user or book got a place since it was ranked.
+            heappush(ranked, (now, first))
+            continue
         chosen.append(first.job_id)
         users[first.user] += 1
         books[first.book_id] += 1

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from pytest_django.fixtures import Settings
 
-from jobs import lifecycle
+from jobs import lifecycle, tasks
 from jobs.lifecycle import Actor, NewJob
 from jobs.lifecycle.turns import AT_THE_CAP, Waiting, next_ones
 from jobs.models import GeminiBatch, Job
@@ -86,3 +86,29 @@ def test_a_job_that_asks_no_more_keeps_nobody_waiting(local: LocalGemini, settin
     settings.MAX_OPEN_BATCHES = 2
     step(second)
     assert second.batches.count() == 1
+
+
+@pytest.mark.django_db
+def test_whose_turn_it_is_is_called_as_soon_as_a_place_is_free(
+    local: LocalGemini, settings: Settings
+) -> None:
+    settings.MAX_OPEN_BATCHES = 1
+    settings.POLL_FIRST_SECONDS = 60.0
+    local.hold()
+    first, second, of_bert = order("anna"), order("anna"), order("bert")
+    tasks.advance_jobs(budget=5)
+    assert list(GeminiBatch.objects.values_list("job_id", flat=True)) == [first.pk]
+    for job in (second, of_bert):
+        job.refresh_from_db()
+        assert job.next_step_at > now() + dt.timedelta(minutes=50)
+    tasks.advance_jobs(budget=5)
+    assert GeminiBatch.objects.count() == 1
+    local.release()
+    Job.objects.filter(pk=first.pk).update(next_step_at=now())
+    GeminiBatch.objects.update(next_poll_at=now())
+    settings.POLL_FIRST_SECONDS = 0.0
+    tasks.advance_jobs(budget=30)
+    assert list(GeminiBatch.objects.order_by("id").values_list("job_id", flat=True)) == [
+        first.pk, second.pk, of_bert.pk,
+    ]  # fmt: skip
+    assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
