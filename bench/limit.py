@@ -34,7 +34,8 @@ def fetch(addresses: Sequence[str], folder: Path, parallel: int = 32) -> list[Pa
         "--config",
         str(config),
     ]
-    subprocess.run(command, check=True)
+    # Some versions draw their progress all the same.
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     return paths
 
 
