@@ -70,7 +70,7 @@ def queue(tmp_path: Path) -> Iterator[str]:
     server.wait(10)
 
 
-def _answers(client: "redis.Redis[bytes]") -> bool:
+def _answers(client: redis.Redis) -> bool:
     with suppress(redis.ConnectionError):
         return bool(client.ping())
     return False
