@@ -90,7 +90,9 @@ def told(request: HttpRequest, placed: Placed) -> str:
     """Messages with links to the jobs; and the address to go on to: the job, their list, or where one came from."""
     if placed.new:
         said = ngettext("Created %s job:", "Created %s jobs:", len(placed.new)) % len(placed.new)
-        messages.success(request, _with_links(said, placed.new))
+        # A single job is led to: a link there would lead to where one is.
+        alone = f"{said} {placed.new[0].book_title}" if len(placed.new) == 1 else ""
+        messages.success(request, alone or _with_links(said, placed.new))
     if placed.old:
         messages.info(request, _with_links(gettext("A job that is under way does this already:"), placed.old))
     for sentence in dict.fromkeys(placed.refused):
