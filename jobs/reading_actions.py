@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from books import makers
 from books.models import Page, Source
 from books.views.access import staff
 from jobs import statistics_page
@@ -93,7 +94,10 @@ def _pay(request: HttpRequest, page: Page, work: Operation, target: str, overwri
 
 
 def _tell(request: HttpRequest, page: Page, work: Operation, result: RealtimeResult) -> None:
-    done = _("Done by %(model)s for %(cost)s.") % {"model": result.model, "cost": usd(result.cost_usd)}
+    done = _("Done by %(model)s for %(cost)s.") % {
+        "model": makers.named(result.model),
+        "cost": usd(result.cost_usd),
+    }
     messages.success(request, done)
     for warning in result.warnings:
         messages.warning(request, shown(warning))
