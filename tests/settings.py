@@ -34,6 +34,7 @@ FETCH_RETRIES = 1
 ADOPT_WAIT_SECONDS = 0.0
 POLL_FIRST_SECONDS = 0.0
 POLL_LAST_SECONDS = 0.0
+SECOND_READING = "off"  # workers in tests have other things to do; tests/second_reading turns it on
 (DATA_DIR / "files").mkdir(parents=True, exist_ok=True)
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: races are tested with threads and processes that share it.

@@ -44,6 +44,11 @@ class SecondReading(models.Model):
     def __str__(self) -> str:
         return f"{self.page_id}: {self.engine}"
 
+    @property
+    def percent(self) -> int | None:
+        """In how much of a hundred the two readings differ, where they were compared."""
+        return None if self.disagreement is None else round(100 * self.disagreement)
+
 
 class Inspection(models.Model):
     """When a book's texts were last looked over as a whole; what changed in the book since is new.

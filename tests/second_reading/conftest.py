@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from books import texts
 from books.management.commands.import_sample import FOLDER, import_sample
@@ -48,6 +49,12 @@ def engine(reader: tuple[Engine, dict[bytes, list[Line]]]) -> Remembered:
 def rapid() -> Iterator[Engine]:
     with engines.running("rapidocr") as engine:
         yield engine
+
+
+@pytest.fixture(autouse=True)
+def switched_on(settings: Settings) -> None:
+    """As an installation has it."""
+    settings.SECOND_READING = "auto"
 
 
 def transcription(number: int) -> str:

@@ -1,10 +1,13 @@
 """How runs behave: by the schedule and by the command, bounded, alone, and giving way to other work."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 from django_q.tasks import async_task
 from pytest_django.fixtures import Settings
 
@@ -53,6 +56,15 @@ def test_the_schedule_reads_what_is_new_and_then_has_nothing_to_do(two: Book, en
     look_over()
     assert engine.asked == 2
     assert Inspection.objects.get(book=two).readings_at is not None
+
+
+def test_the_reading_room_tells_of_it(two: Book, admin_client: Client) -> None:
+    page = two.pages.get(number=1)
+    address = reverse("reading-room", args=[page.pk])
+    assert "Read a second time" not in admin_client.get(address).content.decode()
+    look_over()
+    told = " ".join(admin_client.get(address).content.decode().split())
+    assert "Read a second time" in told and re.search(r"rapidocr 3\.[\d.]+: \d % differ from the text", told)
 
 
 def test_a_book_that_has_changed_is_looked_at_again(two: Book, engine: Remembered) -> None:
