@@ -37,9 +37,12 @@ def suspects(book: Book | None = None) -> list[Suspect]:
     flagged = PageText.objects.flagged().filter(page__hidden=False, page__book__hidden=False)
     if book is not None:
         flagged = flagged.filter(page__book=book)
-    rows = flagged.order_by("page__book", "page__number").values_list("page_id", "pk", "flags")
+    rows = flagged.order_by().values_list("page__book_id", "page__number", "page_id", "pk", "flags")
+    # Put in order here: a database that is asked to may look at every page in its order, to find the few flagged ones.
+    in_order = sorted(rows.iterator(), key=lambda row: row[1])
+    in_order.sort(key=lambda row: row[0], reverse=True)
     found: dict[str, list[tuple[str, int]]] = {}
-    for page_id, text_id, flags in rows.iterator():
+    for _, _, page_id, text_id, flags in in_order:
         found.setdefault(page_id, []).append((text_id, points_of(flags)))
     pages = [
         Suspect(page_id, sum(points for _, points in texts), tuple(text_id for text_id, _ in texts))
