@@ -24,6 +24,15 @@ STORED = (
     _("The translation is too short: %(size)s characters for %(source)s of the source."),
     _("The translation is too long: %(size)s characters for %(source)s of the source."),
     _("%(size)s characters were made from %(source)s of the source."),
+    _("%(size)s characters from a page full of ink; the pages of this book usually have about %(usual)s."),
+    _("The translation stops in the middle of a sentence (“... %(part)s”), its source does not."),
+    _("The text stops in the middle of a sentence after %(size)s letters; by its neighbours the page should have "
+      "about %(usual)s: its end may be missing."),
+    _("%(size)s letters; by its neighbours the page should have about %(usual)s."),
+    _("The number printed here is %(found)s; by the pages around it should be %(wanted)s: texts may be shifted, or "
+      "leaves missing."),
+    _("The model stopped at its length limit: the end of the page is missing."),
+    _("%(share)s of this text stand on page %(number)s too: one of the two is on the wrong page."),
     # Glossaries (books.glossary)
     _("Terms that should be rendered as the glossary says: %(terms)s."),
     _("Entry %(number)s: “%(term)s” has another rendering above; join them with | where both will do."),
@@ -76,6 +85,8 @@ STORED = (
     _("%(url)s is larger than allowed (FETCH_MAX_BYTES): ask for a smaller image."),
     _("The certificate of %(host)s is not valid: tell the library, or use another address."),
     _("%(url)s cannot be fetched: check the address."),
+    _("%(url)s leads from one address to the next without end: check it."),
+    _("%(host)s sent %(url)s badly packed: give another address."),
     # The change log
     _("Imported %(title)s: %(count)s pages."),
     _("Updated %(title)s: %(what)s."),

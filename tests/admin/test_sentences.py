@@ -15,7 +15,7 @@ from sourcebatch.lib.sentences import is_known, shown
 ROOT = Path(__file__).resolve().parents[2]
 # Whose sentences people meet on screens: flags, reasons in ledgers, what jobs wait for, answers to verbs.
 MADE_IN = (
-    "books/glossary.py", "books/quality.py", "books/texts.py",
+    "books/glossary.py", "books/quality.py", "books/quality_neighbours.py", "books/texts.py",
     "books/images/load.py", "books/images/decode.py", "books/images/ladder.py",
     "jobs/operations/answers.py", "jobs/operations/ocr.py", "jobs/operations/translate.py",
     "jobs/lifecycle/cancel.py", "jobs/lifecycle/collect.py", "jobs/lifecycle/finish.py", "jobs/lifecycle/pause.py",
