@@ -31,6 +31,11 @@ class Origin(asyncio.Protocol):
         if path.endswith(":download"):
             self.file(self.folder / path.rsplit("/", 1)[1].removesuffix(":download"))
             return
+        if not path.endswith(".jpg"):
+            self.transport.write(
+                b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            )
+            return
         _, milliseconds, kilobytes, salt, name = path.split("/")
         body = numbered(int(kilobytes), int(name.removesuffix(".jpg")), salt)
         head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n".encode()
