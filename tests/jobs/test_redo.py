@@ -38,7 +38,9 @@ def book(db: None) -> Book:
         flags=[{"rule": "loop", "reason": "It repeats itself."}],
     )
     write(book, 5, source="human", model="", prompt_version="ocr-1")
-    PageText.objects.filter(page=book.pages.get(number=3)).update(created_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    PageText.objects.filter(page=book.pages.get(number=3)).update(
+        created_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    )
     book.recount()
     return book
 
