@@ -139,8 +139,8 @@ POSTGRES_OPTIONS: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
-    # With PostgreSQL's own 4 MB it forgets which of a million texts have a common word, and looks through them all again
-    # (140 s instead of 2); compiling a query costs more than any of ours takes.
+    # With PostgreSQL's own 4 MB it forgets which of a million texts have a common word and looks through them all
+    # again (140 s instead of 2); compiling a query costs more than any of ours takes.
     "options": "-c idle_in_transaction_session_timeout=60s -c work_mem=32MB -c jit=off",
 }
 
