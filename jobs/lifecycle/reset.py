@@ -48,7 +48,13 @@ def reopen(pages: QuerySet[JobPage]) -> int:
     )  # fmt: skip
     free = [pk for pk, page, type_ in rows if (page, type_) not in taken]
     return JobPage.objects.filter(pk__in=free).update(
-        state=PageState.WAITING, is_open=True, reason="", error="", answer="", attempts=0, not_before=None,
+        state=PageState.WAITING,
+        is_open=True,
+        reason="",
+        error="",
+        answer="",
+        attempts=0,
+        not_before=None,
         updated_at=now(),
     )
 

@@ -164,6 +164,7 @@ def test_only_login_health_the_public_books_and_the_api_document_are_open() -> N
         "language",
         "health",
         "library/",
+        "library/search/",
         "api/openapi.json",
     }
 

@@ -16,7 +16,9 @@ COUNTS = ("pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_
 class Command(BaseCommand):
     """Harmless at any time; says which books were wrong."""
 
-    help = "Count pages, texts and stale translations of every book again, and say where what is kept was wrong."
+    help = (
+        "Count pages, texts and stale translations of every book again, and say where what is kept was wrong."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--book", default="", metavar="ID", help="this book only")
