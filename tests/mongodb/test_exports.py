@@ -16,6 +16,10 @@ __all__ = ["book"]
 pytestmark = [pytest.mark.mongodb, pytest.mark.slow]
 FIGURES = "from jobs.statistics import statistics as s; f = s(); print(f.pages['count'], len(f.makings), f.spending)"
 
+LOOK_OVER = (
+    "from books.looking_over import library as look; print(look(lambda: False)); print(look(lambda: False))"
+)
+
 
 def tables(place: Path) -> dict[str, list[bytes]]:
     with zipfile.ZipFile(place) as archive:
@@ -48,3 +52,9 @@ def test_what_leaves_sql_arrives_in_mongodb_and_leaves_it_the_same(
     assert "1 jobs, 14 pages" in done.stdout, done.stderr
     done = run("shell", "-v", "0", "-c", FIGURES)
     assert done.stdout.startswith("17 "), done.stderr
+    done = run("shell", "-v", "0", "-c", LOOK_OVER)
+    assert "Looked over 1 books" in done.stdout and "Looked over 0 books" in done.stdout, done.stderr
+    done = run("second_reading", "--seconds", "10")
+    assert done.returncode == 0 and ("a second time" in done.stdout or "second reading" in done.stdout), (
+        done.stderr
+    )
