@@ -251,7 +251,7 @@ def look_at(tab: Page, url: str, room: str, job: Job) -> list[str]:
     tab.goto(url + (own.get(room) or reverse(room)))
     if room == "order":
         tab.get_by_role("button", name="Create translation job").click()
-        expect(tab.get_by_role("heading", name="What it will cost")).to_be_visible()
+        expect(tab.get_by_role("heading", name="Choices")).to_be_visible()
     if room == "filters":
         tab.get_by_role("button", name="Filters").first.click()
         tab.wait_for_selector("#changelist-filter h3")
