@@ -169,7 +169,6 @@ def screens(library: "Library", manifest: str) -> list[Screen]:
         Screen("samples", "/review/samples/", dark=False),
         Screen("sample", "/review/samples/", draw_sample(library.sample.pk), dark=False),
         Screen("change-log", "/admin/admin/logentry/"),
-        Screen("change-log", "/admin/admin/logentry/"),
         Screen("models", "/admin/jobs/geminimodel/"),
         Screen("glossary", book["sample"].replace("change", "glossary"), dark=False),
         Screen(
