@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pybase64
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import Storage, default_storage
 
@@ -56,7 +57,8 @@ def _with_image_part(request: dict[str, Any], part: dict[str, Any]) -> dict[str,
 def write(job_id: str, lines: Iterable[bytes]) -> list[Line]:
     """Write the lines as one new segment and make sure that it is on the disk before anything points to it."""
     name = f"segments/{job_id}/{new_id()}.jsonl"
-    with tempfile.TemporaryFile() as draft:
+    # Beside the data, not in /tmp: that may be memory, and a segment may have a hundred megabytes.
+    with tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as draft:
         spans = [_append(draft, line) for line in lines]
         if not spans:
             return []

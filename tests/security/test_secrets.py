@@ -147,7 +147,7 @@ def test_tokens_passwords_and_the_secret_key_are_nowhere(
     shown = tables() + pages_of(client, job, job.book) + everything.text
     for secret in (token, token[:-1], PASSWORD, settings.SECRET_KEY):
         assert secret not in shown
-    assert User.objects.get().check_password(PASSWORD)
+    assert User.objects.get(username="boss").check_password(PASSWORD)
 
 
 def test_an_error_of_ours_tells_the_visitor_a_number_and_no_more(
