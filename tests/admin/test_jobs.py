@@ -10,10 +10,11 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
+from jobs import lifecycle
 from jobs.admin import bulk
 from jobs.models import Job, JobPage, PageState
 from tests.admin.test_orders import said
-from tests.support.library import make_book, order_ocr, run
+from tests.support.library import TESTER, make_book, order_ocr, run
 from tests.support.localgemini import LocalGemini
 
 JOBS = "admin:jobs_job_changelist"
@@ -61,6 +62,14 @@ def test_a_job_runs_to_its_end_by_the_process_button_alone(operator: Client, loc
     page = said(operator.get(page_of(job)))
     assert "2 succeeded, 0 failed" in page
     assert "The job has ended." in page
+
+
+def test_a_job_that_sent_nothing_has_cost_nothing(operator: Client, local: LocalGemini) -> None:
+    book = make_book(1)
+    job = order_ocr(book)
+    assert "Real cost not known yet" in said(operator.get(page_of(job)))
+    lifecycle.cancel(job.pk, TESTER)
+    assert "Real cost $0" in said(operator.get(page_of(job)))
 
 
 def test_what_goes_on_can_be_fetched_without_loading_the_page_again(operator: Client) -> None:
