@@ -9,6 +9,8 @@ import django
 
 django.setup()
 
+from django.db import connection, transaction  # noqa: E402
+
 from books.models import PageText  # noqa: E402
 from jobs.models import Job  # noqa: E402
 from tests.support.library import make_book, order_ocr  # noqa: E402
@@ -23,8 +25,14 @@ def order(books: str, pages: str) -> Any:
 
 def seen() -> Any:
     """How many jobs are where, how many texts there are; all that must be true at every moment is."""
-    check_now()
-    return {"jobs": Counter(Job.objects.values_list("status", flat=True)), "texts": PageText.objects.count()}
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Others write meanwhile: this is to be one moment.
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        check_now()
+        return {
+            "jobs": Counter(Job.objects.values_list("status", flat=True)),
+            "texts": PageText.objects.count(),
+        }
 
 
 def ended() -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from django_q.signing import SignedPackage
 
+from jobs.worker import SILENT_SECONDS
 from tests.jobs.conftest import gemini, gemini_process, local
 
 __all__ = ["gemini", "gemini_process", "local"]
@@ -94,8 +95,10 @@ class Worker:
                 [SignedPackage.dumps(task), "2020-01-01 00:00:00"],
             )
 
-    def ended(self, seconds: float = 60.0) -> int:
-        """Its exit code, when it and every process of it is gone."""
+    def ended(self, seconds: float = SILENT_SECONDS + 60.0) -> int:
+        """Its exit code, when it and every process of it is gone. A child that dies holding a lock of the pool is found
+        out by the guard's silence.
+        """
         return self.process.wait(seconds)
 
 
