@@ -9,14 +9,15 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError
 
 from books import search
 from books.models import Kind, Page, PageText, PageTextQuerySet, Source
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic, is_mongodb
+from sourcebatch.lib.db import atomic, is_mongodb, races, repeated
 from sourcebatch.lib.ids import new_id
 
 # With n writers at one page's text at once the last of them loses n - 1 times.
@@ -116,7 +117,7 @@ def write_many(news: Sequence[tuple[Page, NewText]], *, overwrite: str = "machin
     try:
         with atomic():
             return _write_at_once(news, present, REPLACEABLE[overwrite])
-    except _races():
+    except races():
         in_order = sorted(range(len(news)), key=lambda at: news[at][0].pk)
         written = {at: write(*news[at], overwrite=overwrite) for at in in_order}
         return [written[at] for at in range(len(news))]
@@ -203,14 +204,13 @@ def _settle(page: Page, new: NewText, replaceable: Sequence[str]) -> Written:
     """Write in a transaction of its own, and look again when somebody else's text became current
     meanwhile.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with atomic():
-                return _write(page, new, replaceable, first=attempt == 1)
-        except _races():
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    attempts = count(1)
+
+    def attempt() -> Written:
+        with atomic():
+            return _write(page, new, replaceable, first=next(attempts) == 1)
+
+    return repeated(attempt, ATTEMPTS)
 
 
 def _write(page: Page, new: NewText, replaceable: Sequence[str], *, first: bool) -> Written:
@@ -229,11 +229,6 @@ def _write(page: Page, new: NewText, replaceable: Sequence[str], *, first: bool)
     # A second attempt inside an outer transaction is not to be had on MongoDB.
     search.put(row, replaces=bool(replaced) or not first or is_mongodb())
     return Written(row, True)
-
-
-def _races() -> type[DatabaseError]:
-    """How a lost race ends: MongoDB has other errors for it than that of the unique index."""
-    return DatabaseError if is_mongodb() else IntegrityError
 
 
 def _write_at_once(
