@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from localgemini import lines
+from localgemini import lines, requests_in, tokens
 from localgemini.catalogue import Model
 from localgemini.config import Config
 from localgemini.errors import BadRequest, GoogleError, exhausted, unknown_batch, unknown_field
@@ -21,6 +21,10 @@ BATCH_FIELDS = {"displayName", "inputConfig", "model", "priority", "webhookConfi
 TYPE = "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatch"
 WHERE = "* BatchGenerateContentRequest.batch"
 OPEN_LIMIT = "Quota exceeded: this project has {count} batches open and may have {limit}."
+QUEUE_LIMIT = (
+    "You exceeded your current quota: batch_enqueued_tokens of {model}. {used} tokens are enqueued, this batch has"
+    " {more}, the limit is {limit}."
+)
 
 
 class Batches:
@@ -51,11 +55,17 @@ class Batches:
         path = self.files.path(file_id) if file_id else self.inline / batch_id
         facts = {"model": model.name, "display_name": batch["displayName"], "name": f"batches/{batch_id}"}
         sent = _identities(batch_id, path)
+        limit = self._token_limit(model)
+        count = 0 if limit is None else _input_tokens(path, model)
         with self.store.transaction():
             self._check_room(owner)
+            if limit is not None:
+                self._check_tokens(owner, model, count, limit)
             self.store.insert_many("INSERT INTO sent VALUES (?, ?, ?)", sent)
             row = self._row(owner, model, batch_id, batch["displayName"], file_id, len(sent))
-            self.store.insert("batch", {**row, "plan": json.dumps(self.faults.at_batch(facts))})
+            self.store.insert(
+                "batch", {**row, "tokens": count, "plan": json.dumps(self.faults.at_batch(facts))}
+            )
         return self.find(owner, batch_id)
 
     def _check_room(self, owner: str) -> None:
@@ -65,6 +75,20 @@ class Batches:
         limit = int(self.store.setting("open_batch_limit"))
         if count >= limit:
             raise exhausted(OPEN_LIMIT.format(count=count, limit=limit))
+
+    def _token_limit(self, model: Model) -> int | None:
+        """Input tokens that may be enqueued for this model; without a limit nothing is counted."""
+        limits = self.store.setting("enqueued_tokens_limit")
+        limit = limits.get(model.name) if isinstance(limits, dict) else limits
+        return None if limit is None else int(limit)
+
+    def _check_tokens(self, owner: str, model: Model, count: int, limit: int) -> None:
+        used = self.store.number(
+            "SELECT SUM(tokens) FROM batch WHERE owner = ? AND model = ? AND state IN (?, ?)",
+            owner, model.name, PENDING, RUNNING,
+        )  # fmt: skip
+        if used + count > limit:
+            raise exhausted(QUEUE_LIMIT.format(model=model.name, used=used, more=count, limit=limit))
 
     def _input(self, owner: str, batch_id: str, config: dict[str, Any]) -> str | None:
         """The input file's id, or None after inline requests were written down."""
@@ -200,6 +224,20 @@ def _identities(batch_id: str, path: Path) -> list[tuple[str, str | None, str]]:
     if not found:
         raise BadRequest("The batch has no requests.")
     return found
+
+
+def _input_tokens(path: Path, model: Model) -> int:
+    """Input tokens of all requests that make sense; the others are answered by an error, which costs nothing."""
+    total = 0
+    with path.open("rb") as source:
+        for line in source:
+            try:
+                entry = lines.parse(line)
+                request = requests_in.parse(entry.get("request") if isinstance(entry, dict) else None, model)
+            except (ValueError, GoogleError):
+                continue
+            total += sum(tokens.of_prompt(request).values())
+    return total
 
 
 def _batch_of(body: Any) -> dict[str, Any]:

@@ -111,8 +111,7 @@ class Files:
         file_id = self._free_id(wish.get("name"))
         if (size or 0) > FILE_LIMIT:
             raise BadRequest(f"File size {size} exceeds the limit of {FILE_LIMIT} bytes.")
-        if self.used(owner) + (size or 0) > int(self.store.setting("file_quota_bytes")):
-            raise exhausted("You exceeded your current quota: file_storage_bytes. Delete files first.")
+        self._check_room(owner, size or 0)
         upload_id = new_id(40)
         row = {
             "id": upload_id, "owner": owner, "file_id": file_id, "display_name": wish.get("displayName"),
@@ -121,6 +120,10 @@ class Files:
         (self.uploads / upload_id).touch()
         self.store.insert("upload", row)
         return upload_id
+
+    def _check_room(self, owner: str, size: int) -> None:
+        if self.used(owner) + size > int(self.store.setting("file_quota_bytes")):
+            raise exhausted("You exceeded your current quota: file_storage_bytes. Delete files first.")
 
     def _free_id(self, name: Any) -> str:
         if not name:
@@ -160,8 +163,10 @@ class Files:
         if row["size"] is not None and size != row["size"]:
             raise BadRequest(f"Upload has {size} bytes but {row['size']} were announced.")
         self._check_free(row["file_id"])
-        part.replace(self.path(row["file_id"]))
         with self.store.transaction():
+            # Others may have filled what was free when this upload began.
+            self._check_room(row["owner"], size)
+            part.replace(self.path(row["file_id"]))
             self.store.run("UPDATE upload SET final = 1, size = ? WHERE id = ?", size, row["id"])
             self.add(row["owner"], row["file_id"], size, sha256, row["display_name"], row["mime_type"], False)
         return self.find(row["owner"], row["file_id"])

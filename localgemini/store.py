@@ -28,7 +28,8 @@ CREATE TABLE IF NOT EXISTS batch (
     state TEXT NOT NULL, stage TEXT NOT NULL, plan TEXT NOT NULL, polls INTEGER NOT NULL DEFAULT 0,
     started REAL, total INTEGER NOT NULL, succeeded INTEGER NOT NULL DEFAULT 0,
     failed INTEGER NOT NULL DEFAULT 0, in_offset INTEGER NOT NULL DEFAULT 0,
-    out_offset INTEGER NOT NULL DEFAULT 0, result_id TEXT, error TEXT);
+    out_offset INTEGER NOT NULL DEFAULT 0, result_id TEXT, error TEXT,
+    tokens INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS batch_open ON batch (stage) WHERE stage != 'done';
 CREATE TABLE IF NOT EXISTS sent (batch_id TEXT NOT NULL, key TEXT, content TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS sent_key ON sent (key);
@@ -46,6 +47,7 @@ DEFAULTS: dict[str, Any] = {
     "hold": False,
     "delay": 0.0,
     "open_batch_limit": 100,
+    "enqueued_tokens_limit": None,
     "file_quota_bytes": 20 * 1024**3,
     "accepted_keys": None,
     "refused_keys": [],
@@ -79,7 +81,13 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(SCHEMA)
+        self._add_columns()
         self._load_settings()
+
+    def _add_columns(self) -> None:
+        """What a data directory of an older version lacks."""
+        if "tokens" not in {row["name"] for row in self.rows("PRAGMA table_info(batch)")}:
+            self.run("ALTER TABLE batch ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0")
 
     def close(self) -> None:
         with self.lock:

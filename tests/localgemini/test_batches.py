@@ -262,3 +262,31 @@ def test_i11_it_refuses_an_inline_body_above_20_mb(gemini: LocalGemini, client: 
     assert refused.value.code == 400
     assert "20971520" in str(refused.value.message)
     assert gemini.sent()["total"] == 0
+
+
+def test_it_holds_the_tokens_of_open_batches_against_a_limit(
+    gemini: LocalGemini, client: genai.Client, upload: Upload
+) -> None:
+    source = upload(pages(3)).name or ""
+    each = client.models.count_tokens(
+        model=MODEL,
+        contents=[
+            types.UserContent([PROMPT, types.Part.from_bytes(data=jpeg("page 1"), mime_type="image/jpeg")])
+        ],
+    ).total_tokens
+    assert each
+    gemini.settings(enqueued_tokens_limit={MODEL: 6 * each})
+    gemini.hold()
+    for name in ("first", "second"):
+        client.batches.create(model=MODEL, src=source, config={"display_name": name})
+    with pytest.raises(errors.ClientError) as refused:
+        client.batches.create(model=MODEL, src=inlined(pages(1)))
+    assert (refused.value.code, refused.value.status) == (429, "RESOURCE_EXHAUSTED")
+    assert f"{6 * each} tokens are enqueued, this batch has {each}, the limit is {6 * each}" in str(
+        refused.value
+    )
+    # Another model has a quota of its own, and what has ended counts no more.
+    client.batches.create(model="gemini-3.8-flash", src=inlined(pages(1)))
+    gemini.release(display_name="first")
+    gemini.wait_for(lambda: sum(batch["stage"] == "done" for batch in gemini.batches()) == 1)
+    client.batches.create(model=MODEL, src=inlined(pages(1)))

@@ -185,6 +185,14 @@ def test_it_refuses_more_than_2_gb_and_more_than_the_quota(gemini: LocalGemini, 
     assert (refused.value.code, refused.value.status) == (429, "RESOURCE_EXHAUSTED")
 
 
+def test_the_quota_is_looked_at_again_when_an_upload_ends(gemini: LocalGemini) -> None:
+    gemini.settings(file_quota_bytes=10)
+    first, second = start(gemini, 6, "first"), start(gemini, 6, "second")
+    assert piece(first, "upload, finalize", 0, b"123456").status_code == 200
+    assert piece(second, "upload, finalize", 0, b"123456").status_code == 429
+    assert [file["name"] for file in gemini.files()] == ["files/first"]
+
+
 def test_it_deletes_files_after_48_simulated_hours(
     gemini: LocalGemini, client: genai.Client, upload: Upload
 ) -> None:

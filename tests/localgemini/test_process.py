@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -127,6 +129,20 @@ def test_it_finishes_an_upload_that_a_kill_interrupted(server: LocalGemini) -> N
     server.start()
     last = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "3"}
     assert requests.post(address, data=b"def", headers=last, timeout=10).json()["file"]["sizeBytes"] == "6"
+
+
+def test_a_data_directory_from_before_the_limit_of_tokens_goes_on_being_used(
+    server: LocalGemini, client_for: MakeClient
+) -> None:
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.data_dir / "state.db")) as state:
+        state.execute("ALTER TABLE batch DROP COLUMN tokens")
+    client = client_for(server.start())
+    request = {"contents": [types.UserContent("Translate: amo")]}
+    server.settings(enqueued_tokens_limit=1000)
+    job = client.batches.create(model=MODEL, src=[request])  # type: ignore[list-item]
+    assert job.state == types.JobState.JOB_STATE_PENDING
+    assert server.batches()[0]["tokens"] == 4
 
 
 def test_it_is_empty_after_a_reset(server: LocalGemini, client_for: MakeClient) -> None:
