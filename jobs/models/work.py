@@ -82,6 +82,9 @@ class Job(models.Model):
     error = models.TextField(_("error"), blank=True)
     # What the job waits for though nothing is wrong with it: a spending limit, another key, Gemini's quota.
     waiting_for = models.TextField(blank=True)
+    # What its next batch takes of Gemini's limits, while it waits for its turn: input tokens, bytes of files.
+    wanted_tokens = models.BigIntegerField(default=0, editable=False)
+    wanted_bytes = models.BigIntegerField(default=0, editable=False)
     progress = models.JSONField(default=dict)
     priority = models.IntegerField(_("priority"), default=0)
     created_by = models.CharField(_("created by"), max_length=150, blank=True)
@@ -245,6 +248,10 @@ class GeminiBatch(models.Model):
     inline = models.BooleanField(default=False)
     pages = models.PositiveIntegerField(default=0)
     bytes = models.BigIntegerField(default=0)
+    # Counted by Gemini against a quota until the batch has ended.
+    input_tokens = models.BigIntegerField(default=0)
+    # Bytes of the result file: what is expected, and what it was as soon as it is here.
+    result_bytes = models.BigIntegerField(default=0)
     request_file = models.CharField(max_length=200, blank=True)
     result_file = models.CharField(max_length=300, blank=True)
     # Set just before `create` is called: from then on Gemini may have the batch though we heard no answer.
@@ -330,7 +337,7 @@ class JobEvent(models.Model):
 
 
 class Heartbeat(models.Model):
-    """When something last showed that it is alive: `worker`, `poll`, `collect`, `housekeeping`."""
+    """When something last showed that it is alive: `worker`, `poll`, `collect`, `housekeeping`, `submit`."""
 
     name = models.CharField(primary_key=True, max_length=40, db_column="_id")
     at = models.DateTimeField(default=now)
