@@ -45,6 +45,16 @@ STORED = (
     _("The images cannot be had for now. %(sentence)s"),
     _("It is not known yet whether Gemini took the last batch: looking again before anything is sent twice."),
     _("Gemini is still checking the uploaded batch file: it goes on in a moment."),
+    _("Batches are open at Gemini, as many as MAX_OPEN_BATCHES allows: the next one of this job goes when its turn "
+      "comes."),
+    _("As many tokens wait at Gemini as MAX_ENQUEUED_TOKENS allows this model: the next batch of this job goes when "
+      "its turn comes."),
+    _("Files fill the space at Gemini that MAX_GEMINI_FILE_BYTES allows: the next batch of this job goes when its "
+      "turn comes."),
+    _("This page has %(count)s tokens, more than MAX_ENQUEUED_TOKENS allows %(model)s altogether: raise it and send "
+      "the page again."),
+    _("This page takes %(count)s bytes at Gemini, more than MAX_GEMINI_FILE_BYTES allows altogether: raise it and "
+      "send the page again."),
     _("There is no Gemini key: set GEMINI_API_KEY (or GEMINI_API_KEY_FILE) and restart."),
     _("Gemini could not be reached to %(doing)s (%(reason)s)."),
     _("The connection to Gemini broke while trying to %(doing)s (%(reason)s)."),

@@ -152,10 +152,10 @@ class Run:
         return self._next_of[user]
 
     def _first(self, books: list[Book], open_now: list[tuple[str, str]]) -> Book:
-        from jobs.lifecycle.turns import Waiting, next_ones
+        from jobs.lifecycle.turns import Room, Waiting, next_ones
 
         line = [Waiting(book.id, book.user, book.id, 0, book.since) for book in books]
-        (chosen,) = next_ones(line, open_now, 1)
+        (chosen,) = next_ones(line, open_now, Room(1))
         return next(book for book in books if book.id == chosen)
 
     def _bound(self) -> str:

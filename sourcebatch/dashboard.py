@@ -10,11 +10,12 @@ from django.db.models import Count, F, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from books.models import Book, Kind, Page, PageText, Source
 from jobs.admin_actions import redo
+from jobs.lifecycle.cap import Taken, taken, token_limit
 from jobs.models import LIVE, GeminiBatch, Heartbeat, Job, Spending, Stage, Status
 from sourcebatch.lib.ids import first_id
 from sourcebatch.lib.show import MICRO, ago, duration, link, money, percent, usd, whole
@@ -23,6 +24,9 @@ DAYS = 14
 WORKER_SILENT = dt.timedelta(minutes=5)
 TODAY_KEPT = 60
 """Seconds for which today's count of texts is kept."""
+NEARLY = 0.9
+"""The share of a limit from which on it is shown as reached: a whole batch hardly fits into the rest."""
+GB = 1_000_000_000
 SLOW_COUNTS_KEPT = 600
 """Seconds for which a count that must look at every page is kept."""
 
@@ -248,7 +252,11 @@ def stale_pages() -> int:
 def _health() -> list[Fact]:
     """Worker, polls, batches: each with its tone."""
     beats = {beat.name: beat.at for beat in Heartbeat.objects.filter(pk__in=["worker", "poll"])}
-    return [_worker_fact(beats.get("worker")), _poll_fact(beats.get("poll")), _collect_fact(), _open_fact()]
+    now_taken = taken()
+    return [
+        _worker_fact(beats.get("worker")), _poll_fact(beats.get("poll")), _collect_fact(),
+        _open_fact(len(now_taken.open)), *_token_facts(now_taken), *_file_facts(now_taken),
+    ]  # fmt: skip
 
 
 def _worker_fact(at: dt.datetime | None) -> Fact:
@@ -286,10 +294,34 @@ def _collect_fact() -> Fact:
     )  # fmt: skip
 
 
-def _open_fact() -> Fact:
-    count = GeminiBatch.objects.filter(stage__in=[Stage.INTENT, Stage.OPEN]).count()
+def _open_fact(count: int) -> Fact:
     most = settings.MAX_OPEN_BATCHES
     text = gettext("%(count)s of %(most)s") % {"count": count, "most": most}
     hint = ngettext("%s more may be sent", "%s more may be sent", most - count) % max(0, most - count)
     url = reverse("admin:jobs_geminibatch_changelist") + "?stage__exact=open"
     return Fact(gettext("Open batches"), text, url, "warn" if count >= most else "good", hint)
+
+
+def _token_facts(now_taken: Taken) -> list[Fact]:
+    """Of each model that is at work: its enqueued tokens against the limit, where one is known."""
+    facts = []
+    for model, count in sorted(now_taken.tokens.items()):
+        if most := token_limit(model):
+            text = gettext("%(count)s of %(most)s") % {"count": whole(count), "most": whole(most)}
+            # Who is refused has no room for a whole batch: near the limit, not at it.
+            tone = "warn" if count >= NEARLY * most else "good"
+            facts.append(Fact(gettext("Enqueued tokens"), text, tone=tone, hint=model))
+    return facts
+
+
+def _file_facts(now_taken: Taken) -> list[Fact]:
+    """The space that batch files and results take at Gemini, while they take some."""
+    most = settings.MAX_GEMINI_FILE_BYTES
+    if not (most and now_taken.bytes):
+        return []
+    text = gettext("%(count)s of %(most)s GB") % {
+        "count": number_format(now_taken.bytes / GB, 1), "most": number_format(most / GB, 1),
+    }  # fmt: skip
+    return [
+        Fact(gettext("Files at Gemini"), text, tone="warn" if now_taken.bytes >= NEARLY * most else "good")
+    ]

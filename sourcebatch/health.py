@@ -19,6 +19,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from books.models import PageText, Source
+from jobs.lifecycle.cap import taken, token_limit
 from jobs.models import LIVE, GeminiBatch, Heartbeat, Job, JobPage, PageState, Spending, Stage, Status
 from sourcebatch.lib.clock import now, rfc3339
 from sourcebatch.lib.http import ApiError
@@ -38,6 +39,8 @@ class Snapshot:
     worker_seen: dt.datetime | None = None
     last_poll: dt.datetime | None = None
     open_batches: int = 0
+    enqueued_tokens: dict[str, int] = field(default_factory=dict)
+    gemini_file_bytes: int = 0
     oldest_open: dt.datetime | None = None
     uncollected: int = 0
     oldest_uncollected: dt.datetime | None = None
@@ -69,6 +72,8 @@ def _look_at_batches(shot: Snapshot) -> None:
     unfinished = GeminiBatch.objects.filter(stage__in=[Stage.OPEN, Stage.ENDED]).order_by()
     shot.open_batches = unfinished.filter(stage=Stage.OPEN).count()
     shot.oldest_open = unfinished.filter(stage=Stage.OPEN).aggregate(at=Min("submitted_at"))["at"]
+    at_gemini = taken()
+    shot.enqueued_tokens, shot.gemini_file_bytes = dict(at_gemini.tokens), at_gemini.bytes
     ended = unfinished.filter(stage=Stage.ENDED)
     shot.uncollected = ended.count()
     oldest = ended.aggregate(at=Min("ended_at"), before=Min("collect_before"))
@@ -138,6 +143,10 @@ def _as_json(shot: Snapshot) -> dict[str, Any]:
         "last_poll": rfc3339(shot.last_poll),
         "open_batches": shot.open_batches,
         "max_open_batches": settings.MAX_OPEN_BATCHES,
+        "enqueued_tokens": shot.enqueued_tokens,
+        "max_enqueued_tokens": {model: token_limit(model) or None for model in shot.enqueued_tokens},
+        "gemini_file_bytes": shot.gemini_file_bytes,
+        "max_gemini_file_bytes": settings.MAX_GEMINI_FILE_BYTES or None,
         "uncollected_batches": shot.uncollected,
         "oldest_uncollected": rfc3339(shot.oldest_uncollected),
         "collect_before": rfc3339(shot.collect_before),
@@ -168,6 +177,13 @@ class _Collector(Collector):
         yield _gauge("poll_silent_seconds", "Since Gemini last answered about a batch.", _age(shot.last_poll))
         yield _gauge("open_batches", "Batches at Gemini that have not ended.", shot.open_batches)
         yield _gauge("open_batches_max", "MAX_OPEN_BATCHES.", settings.MAX_OPEN_BATCHES)
+        yield _labelled("enqueued_tokens", "Input tokens of open batches.", "model", shot.enqueued_tokens)
+        limits = {model: limit for model in shot.enqueued_tokens if (limit := token_limit(model))}
+        yield _labelled("enqueued_tokens_max", "MAX_ENQUEUED_TOKENS, where it is set.", "model", limits)
+        yield _gauge("gemini_file_bytes", "Batch files and results kept at Gemini.", shot.gemini_file_bytes)
+        yield _gauge(
+            "gemini_file_bytes_max", "MAX_GEMINI_FILE_BYTES.", settings.MAX_GEMINI_FILE_BYTES or None
+        )
         yield _gauge(
             "oldest_open_batch_seconds", "Age of the oldest open batch.", _age(shot.oldest_open) or 0
         )

@@ -34,6 +34,7 @@ REASONS: dict[str, Any] = {
     "gemini_error": _("Gemini had an error of its own"),
     "unfinished": _("The answer came to no proper end"),
     "batch_refused": _("Gemini did not take the batch"),
+    "too_large": _("Larger than a limit of Gemini's allows"),
     "bad_source": _("There is nothing to translate on the page"),
     "unreadable": _("Gemini can read nothing on the page"),
     "blank_but_inked": _("Gemini calls the page blank, but there is ink on it"),

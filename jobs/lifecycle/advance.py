@@ -78,7 +78,8 @@ def _step(held: Held) -> Step:
     except SpendingLimit as limit:
         return _queued(held, limit.sentence, LIMIT_PAUSE)
     except Queued as queued:
-        return _queued(held, queued.sentence, dt.timedelta(seconds=queued.retry_after))
+        pause = dt.timedelta(seconds=queued.retry_after)
+        return _queued(held, queued.sentence, pause, **queued.detail)
     except (gemini.GeminiError, Unavailable) as failing:
         raise _unavailable(held, failing) from failing
     held.touch(next_step_at=_next_step(job, step), failures=0, waiting_for=job.waiting_for)
@@ -221,11 +222,11 @@ def _waiting(job: Job) -> Step:
     return Step(_answer(job, **parts))
 
 
-def _queued(held: Held, why: str, pause: dt.timedelta) -> Step:
-    """Nothing is wrong, but the job must wait: for money, or for its turn."""
+def _queued(held: Held, why: str, pause: dt.timedelta, **wanted: int) -> Step:
+    """Nothing is wrong, but the job must wait: for money, or for its turn, by what its next batch takes."""
     polls = _next_poll(held.job)
     again = min(now() + pause, polls) if polls else now() + pause
-    held.touch(waiting_for=why, next_step_at=again, failures=0)
+    held.touch(waiting_for=why, next_step_at=again, failures=0, **wanted)
     return Step(_answer(held.job, **_counts(figures(held.job.pk)), waiting=why))
 
 

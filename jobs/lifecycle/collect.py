@@ -119,6 +119,10 @@ def _results(batch: GeminiBatch, remote: gemini.RemoteBatch, held: Held) -> Path
     with draft.open("rb") as whole:
         # A power cut must not leave an empty file that looks like results without answers.
         os.fsync(whole.fileno())
+        size = os.fstat(whole.fileno()).st_size
+    if not batch.inline:
+        batch.result_bytes = size
+        batch.save(update_fields=["result_bytes"])
     draft.replace(path)
     return path
 

@@ -14,15 +14,15 @@ from django.db.models import Exists, F, OuterRef
 
 from jobs import gemini, prices
 from jobs.lifecycle import segments, spending
+from jobs.lifecycle.bundle import Bundle, beyond_limits, next_bundle, preparations
 from jobs.lifecycle.cap import take_turn
 from jobs.lifecycle.common import Held, Unavailable, note
 from jobs.lifecycle.finish import settle_phase
 from jobs.lifecycle.polling import schedule_poll
-from jobs.models import BatchPreparation, GeminiBatch, JobPage, PageState, Phase, Stage
-from jobs.operations import operation
+from jobs.models import BatchPreparation, GeminiBatch, Job, JobPage, PageState, Phase, Stage
 from jobs.operations.base import Usage
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 from sourcebatch.lib.ids import new_id
 
 logger = logging.getLogger(__name__)
@@ -31,13 +31,16 @@ logger = logging.getLogger(__name__)
 def submit(held: Held) -> GeminiBatch | None:
     """Send the next batch of prepared pages, or go on with one whose sending was interrupted.
 
-    Returns None when the pages had to be prepared again instead. Raises Unavailable and SpendingLimit.
+    Returns None when pages had to be prepared again, or refused, instead. Raises Unavailable and SpendingLimit.
     """
     batch = held.job.batches.held().filter(stage=Stage.INTENT).first()
     if batch is None:
         if _unprepare_lost(held):
             return None
-        batch = _intend(held)
+        bundle = next_bundle(held.job)
+        if _refuse_alone(held, bundle):
+            return None
+        batch = _intend(held, bundle)
     elif batch.create_called_at and (found := look_for(batch)):
         adopt(held, batch, found)
         return batch
@@ -70,70 +73,54 @@ def _unprepare_lost(held: Held) -> int:
 # --- Intent ------------------------------------------------------------------------------------------------------
 
 
-def _intend(held: Held) -> GeminiBatch:
-    """Choose the pages of the next batch, reserve its money and write both down in one transaction."""
-    job = held.job
-    chosen = _choose(job.pk)
-    pages = [preparation.key for preparation in chosen]
-    size = sum(preparation.length for preparation in chosen)
-    estimate = _estimate(held, chosen)
+def _intend(held: Held, bundle: Bundle) -> GeminiBatch:
+    """Take the batch's place among all others, reserve its money and write both down in one transaction."""
+    job, estimate = held.job, _estimate(held.job, bundle)
+    keys = [page.key for page in bundle.pages]
+
+    def write_down() -> GeminiBatch:
+        with atomic():
+            held.touch(batch_phase=Phase.SUBMITTING)
+            take_turn(job, bundle.tokens, bundle.file_bytes)
+            paid = spending.reserve(estimate, job.model)
+            batch_id = new_id()
+            batch = GeminiBatch.objects.create(
+                id=batch_id,
+                job=job,
+                display_name=f"sourcebatch-{batch_id}",
+                model=job.model,
+                key_fingerprint=gemini.fingerprint(),
+                inline=bundle.inline,
+                pages=len(keys),
+                bytes=bundle.bytes,
+                input_tokens=bundle.tokens,
+                result_bytes=bundle.result_bytes,
+                reserved_micro_usd=paid.micro_usd,
+                reserved_on=paid.day,
+            )
+            JobPage.objects.filter(pk__in=keys, state=PageState.PREPARED).update(batch=batch)
+        return batch
+
+    return repeated(write_down)
+
+
+def _refuse_alone(held: Held, bundle: Bundle) -> bool:
+    """A page that passes a limit all by itself would wait for ever: it fails with what to do about it."""
+    why = beyond_limits(bundle, held.job.model)
+    if not why:
+        return False
     with atomic():
-        held.touch(batch_phase=Phase.SUBMITTING)
-        take_turn(job)
-        paid = spending.reserve(estimate, job.model)
-        batch_id = new_id()
-        batch = GeminiBatch.objects.create(
-            id=batch_id,
-            job=job,
-            display_name=f"sourcebatch-{batch_id}",
-            model=job.model,
-            key_fingerprint=gemini.fingerprint(),
-            inline=len(pages) <= settings.INLINE_MAX_PAGES and size <= settings.INLINE_MAX_BYTES,
-            pages=len(pages),
-            bytes=size,
-            reserved_micro_usd=paid.micro_usd,
-            reserved_on=paid.day,
+        held.touch()
+        held.job.ledger.filter(pk__in=[page.key for page in bundle.pages], state=PageState.PREPARED).update(
+            state=PageState.FAILED, is_open=False, reason="too_large", error=why, updated_at=now()
         )
-        JobPage.objects.filter(pk__in=pages, state=PageState.PREPARED).update(batch=batch)
-    return batch
+        settle_phase(held, held.recount())
+    return True
 
 
-def _choose(job_id: str) -> list[BatchPreparation]:
-    """The prepared pages that fit into one batch, in the order of the book."""
-    rows = JobPage.objects.filter(job_id=job_id, state=PageState.PREPARED).order_by("number")
-    keys = list(rows.values_list("pk", flat=True)[: settings.BATCH_MAX_PAGES])
-    return _fitting(_preparations(keys), settings.BATCH_MAX_BYTES)
-
-
-def _fitting(preparations: list[BatchPreparation], limit: int) -> list[BatchPreparation]:
-    total = 0
-    chosen: list[BatchPreparation] = []
-    for preparation in preparations:
-        total += preparation.length
-        if chosen and total > limit:
-            break
-        chosen.append(preparation)
-    return chosen
-
-
-def _preparations(keys: list[str]) -> list[BatchPreparation]:
-    """Preparations in the order of their keys, without the described requests."""
-    found: dict[str, BatchPreparation] = {}
-    for start in range(0, len(keys), 500):
-        rows = BatchPreparation.objects.filter(key__in=keys[start : start + 500], failed=False).defer(
-            "request"
-        )
-        found.update({row.key: row for row in rows})
-    return [found[key] for key in keys if key in found]
-
-
-def _estimate(held: Held, preparations: list[BatchPreparation]) -> int | None:
-    work = operation(held.job.type)
-    usage = Usage(
-        input=sum(preparation.input_tokens for preparation in preparations),
-        output=prices.typical_output_tokens(work, held.job.model, held.job.language) * len(preparations),
-    )
-    return prices.cost_micro_usd(usage, held.job.model, batch=True)
+def _estimate(job: Job, bundle: Bundle) -> int | None:
+    usage = Usage(input=bundle.tokens, output=bundle.output_tokens * len(bundle.pages))
+    return prices.cost_micro_usd(usage, job.model, batch=True)
 
 
 # --- Sending -----------------------------------------------------------------------------------------------------
@@ -157,12 +144,12 @@ def look_for(batch: GeminiBatch) -> gemini.RemoteBatch | None:
 def _send(held: Held, batch: GeminiBatch) -> gemini.RemoteBatch:
     """Upload and create. Errors that prove that nothing was created leave the intent as if never called."""
     keys = list(batch.ledger.filter(state=PageState.PREPARED).order_by("number").values_list("pk", flat=True))
-    preparations = _preparations(keys)
-    if len(preparations) < batch.pages:
+    chosen = preparations(keys)
+    if len(chosen) < batch.pages:
         raise FileNotFoundError("some of its prepared requests are gone")
     if not batch.inline:
-        _upload(held, batch, preparations)
-    lines = [json.loads(segments.read(one)) for one in preparations] if batch.inline else []
+        _upload(held, batch, chosen)
+    lines = [json.loads(segments.read(one)) for one in chosen] if batch.inline else []
     paid = gemini.Reservation(batch.reserved_micro_usd, batch.reserved_on)
     # From here on somebody must look for it, even if this job is paused or reset before the answer comes.
     _save(held, batch, create_called_at=now(), next_poll_at=now(), key_fingerprint=gemini.fingerprint())
@@ -176,13 +163,13 @@ def _send(held: Held, batch: GeminiBatch) -> gemini.RemoteBatch:
         raise
 
 
-def _upload(held: Held, batch: GeminiBatch, preparations: list[BatchPreparation]) -> None:
+def _upload(held: Held, batch: GeminiBatch, chosen: list[BatchPreparation]) -> None:
     """Upload the batch file under a name of ours, unless an earlier try did; wait a moment until it is ready."""
     name = f"sb-{batch.pk}"
     if not batch.request_file:
         # Known before it is there: what a crash leaves behind is found and deleted.
         _save(held, batch, request_file=f"files/{name}")
-    stream = segments.Lines(preparations, on_read=held.renew)
+    stream = segments.Lines(chosen, on_read=held.renew)
     try:
         file = _uploaded(f"files/{name}", stream.size)
         if file is None:

@@ -1,13 +1,14 @@
 """Beyond the cap of open batches users and books take turns; priority goes first."""
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from jobs import lifecycle, tasks
 from jobs.lifecycle import Actor, NewJob
-from jobs.lifecycle.turns import AT_THE_CAP, Waiting, next_ones
+from jobs.lifecycle.turns import AT_THE_CAP, NO_SPACE, NO_TOKENS, Room, Waiting, next_ones, turns
 from jobs.models import GeminiBatch, Job
 from sourcebatch.lib.clock import now
 from tests.support.library import make_book
@@ -23,24 +24,59 @@ def waiting(name: str, user: str = "anna", book: str = "", priority: int = 0) ->
 def test_one_persons_many_jobs_do_not_keep_anothers_single_one_waiting() -> None:
     many = [waiting(f"a{letter}") for letter in "bcdefgh"]
     line = [*many, waiting("z", "bert")]
-    assert next_ones(line, [("anna", "x")], 1) == ["z"]
-    assert next_ones(line, [], 3) == ["ab", "z", "ac"]
+    assert next_ones(line, [("anna", "x")], Room(1)) == ["z"]
+    assert next_ones(line, [], Room(3)) == ["ab", "z", "ac"]
 
 
 def test_books_of_one_person_take_turns_and_who_waits_longest_is_first() -> None:
     line = [waiting("b", book="large"), waiting("c", book="small")]
-    assert next_ones(line, [("anna", "large")], 2) == ["c", "b"]
-    assert next_ones(line, [], 1) == ["b"]
+    assert next_ones(line, [("anna", "large")], Room(2)) == ["c", "b"]
+    assert next_ones(line, [], Room(1)) == ["b"]
 
 
 def test_priority_goes_before_turns() -> None:
     line = [waiting("b"), waiting("c", "bert"), waiting("d", priority=5)]
-    assert next_ones(line, [("anna", "d")] * 10, 1) == ["d"]
+    assert next_ones(line, [("anna", "d")] * 10, Room(1)) == ["d"]
 
 
 def test_no_more_are_chosen_than_there_are_places() -> None:
-    assert next_ones([waiting("b"), waiting("c")], [], 0) == []
-    assert next_ones([], [], 5) == []
+    assert next_ones([waiting("b"), waiting("c")], [], Room(0)) == []
+    assert next_ones([], [], Room(5)) == []
+
+
+def sized(name: str, tokens: int, user: str = "anna", model: str = "m", size: int = 0) -> Waiting:
+    return replace(waiting(name, user), tokens=tokens, bytes=size, model=model)
+
+
+def test_tokens_are_shared_out_by_model_and_a_model_without_a_limit_has_none() -> None:
+    line = [sized("b", 60), sized("c", 60), sized("d", 60, model="other"), sized("e", 10**9, model="free")]
+    room = Room(9, {"m": 100, "other": 60})
+    assert turns(line, [], room) == {"b": "", "c": NO_TOKENS, "d": "", "e": ""}
+    assert (room.places, room.tokens) == (6, {"m": 0, "other": 0})
+
+
+def test_a_large_batch_is_not_overtaken_by_small_ones_of_its_model() -> None:
+    line = [sized("b", 90), sized("c", 10), sized("d", 10, model="other")]
+    assert turns(line, [], Room(9, {"m": 50, "other": 50})) == {"b": NO_TOKENS, "c": NO_TOKENS, "d": ""}
+    assert next_ones(line, [], Room(9, {"m": 100, "other": 50})) == ["b", "c", "d"]
+
+
+def test_a_small_batch_of_another_person_goes_before_the_next_large_one() -> None:
+    line = [sized("b", 90), sized("c", 90), sized("z", 10, "bert")]
+    assert next_ones(line, [], Room(9, {"m": 100})) == ["b", "z"]
+    assert turns(line, [("anna", "x")], Room(9, {"m": 50})) == {"z": "", "b": NO_TOKENS, "c": NO_TOKENS}
+
+
+def test_files_are_kept_for_who_is_first_and_requests_in_the_call_need_none() -> None:
+    line = [sized("b", 1, size=900), sized("c", 1, size=100), sized("d", 1)]
+    assert turns(line, [], Room(9, bytes=500)) == {"b": NO_SPACE, "c": NO_SPACE, "d": ""}
+
+
+def test_only_the_first_who_waits_for_one_limit_keeps_its_share_of_the_other() -> None:
+    """Else a model whose tokens are used up would let the files lie idle that another model could use."""
+    line = [sized(name, 60, size=100) for name in "bcd"] + [sized("e", 1, model="other", size=100)]
+    assert turns(line, [], Room(9, {"m": 50}, bytes=200)) == dict.fromkeys("bcd", NO_TOKENS) | {"e": ""}
+    assert turns(line, [], Room(9, {"m": 50}, bytes=150))["e"] == NO_SPACE
 
 
 def order(user: str) -> Job:
