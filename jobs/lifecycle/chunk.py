@@ -9,8 +9,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
-from django.db import DatabaseError
 from django.db.models import Sum
 
 from books import texts
@@ -22,7 +22,7 @@ from jobs.models import BatchPreparation, GeminiBatch, Job, JobPage, PageState, 
 from jobs.operations import answers
 from jobs.operations.base import Accepted, Answer, Operation, Order, Refused, Usage
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic, is_mongodb, update_many
+from sourcebatch.lib.db import atomic, repeated, update_many
 
 logger = logging.getLogger(__name__)
 REFUSED_KEPT = 200
@@ -76,15 +76,13 @@ def collect_chunk(scene: Scene, lines: Sequence[bytes]) -> None:
         _judge(scene, line, answer, rows.get(answer.key), prepared, look)
         for line, answer in zip(lines, parsed, strict=True)
     ]
-    # MongoDB ends a lost race by an error for the whole transaction.
-    for attempt in range(ATTEMPTS if is_mongodb() else 1):
-        try:
-            with atomic():
-                _write(scene, judged, prepared)
-            return
-        except DatabaseError:
-            if not is_mongodb() or attempt == ATTEMPTS - 1:
-                raise
+
+    def attempt() -> dict[str, Any]:
+        with atomic():
+            return _write(scene, judged, prepared)
+
+    for name, value in repeated(attempt, ATTEMPTS).items():
+        setattr(scene.batch, name, value)
 
 
 # --- Reading -----------------------------------------------------------------------------------------------------
@@ -201,7 +199,10 @@ def go_round(row: JobPage, refused: Refused, prepared: Mapping[str, BatchPrepara
 # --- Writing -----------------------------------------------------------------------------------------------------
 
 
-def _write(scene: Scene, judged: Sequence[Judged], prepared: Mapping[str, BatchPreparation]) -> None:
+def _write(
+    scene: Scene, judged: Sequence[Judged], prepared: Mapping[str, BatchPreparation]
+) -> dict[str, Any]:
+    """Everything that follows; what changes on the batch is returned, for the object too once it is committed."""
     held, batch = scene.held, scene.batch
     held.touch()
     _keep_texts(scene, judged, prepared)
@@ -216,8 +217,7 @@ def _write(scene: Scene, judged: Sequence[Judged], prepared: Mapping[str, BatchP
     GeminiBatch.objects.filter(pk=batch.pk).update(**changes)
     _account(scene, judged)
     held.recount(cost_micro_usd=cost_of(held.job))
-    for name, value in changes.items():
-        setattr(batch, name, value)
+    return changes
 
 
 def _keep_texts(scene: Scene, judged: Sequence[Judged], prepared: Mapping[str, BatchPreparation]) -> None:

@@ -1,10 +1,11 @@
 """Steps over many pages take a handful of queries, and lose nothing to a person who is faster."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
@@ -12,10 +13,10 @@ from books import texts
 from books.models import Book, Kind, Page, PageText, SearchText, Source
 from books.texts import NewText
 from jobs import lifecycle
-from jobs.lifecycle import NewJob, collect
+from jobs.lifecycle import NewJob, chunk, collect
 from jobs.lifecycle.chunk import Scene, collect_chunk
 from jobs.models import GeminiBatch, Job, JobPage, PaidCall, Stage
-from sourcebatch.lib.db import is_mongodb, library_alias
+from sourcebatch.lib.db import atomic, is_mongodb, library_alias
 from tests.support.library import TESTER, run
 from tests.support.localgemini import LocalGemini
 
@@ -144,3 +145,26 @@ def test_i27_without_the_guard_the_page_would_be_the_machines(
     _, page = collected_past_a_person(monkeypatch)
     present = page.current(Kind.TRANSLATION, "en")
     assert present is not None and present.data != "mine"
+
+
+def test_a_chunk_whose_transaction_is_lost_is_written_again_and_counted_once(
+    local: LocalGemini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[bool] = []
+
+    @contextmanager
+    def lost_at_the_end() -> Iterator[None]:
+        with atomic():
+            yield
+            if not lost:
+                lost.append(True)
+                raise IntegrityError("another writer was first")
+
+    monkeypatch.setattr(chunk, "atomic", lost_at_the_end)
+    job = order_translation(transcribed_book(3))
+    run(job)
+    batch = job.batches.get()
+    assert lost and job.cost_micro_usd
+    assert batch.collected_lines == 3
+    assert batch.cost_micro_usd == job.cost_micro_usd == PaidCall.objects.get().cost_micro_usd
+    assert PageText.objects.current().filter(job_id=job.pk).count() == 3
