@@ -133,19 +133,6 @@ def _chunk_size(held: Held) -> int:
     return max(size, settings.WORKER_CHUNK_SIZE) if held.actor.via == "schedule" else size
 
 
-def _leave_alone(job: Job) -> None:
-    """Libraries that asked for a pause get it: otherwise their pages would use up their attempts in seconds.
-
-    Raises Queued when all pages that still wait have to; the pages of other libraries come first.
-    """
-    if job.ledger.due().exists():
-        return
-    first = job.ledger.filter(state=PageState.WAITING).exclude(not_before=None).order_by("not_before").first()
-    if first and first.not_before:
-        wait = max((first.not_before - now()).total_seconds(), 0)
-        raise Queued(f"The images cannot be had for now. {first.error}", retry_after=wait)
-
-
 # --- From pages to lines -----------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from django.core.files.storage import Storage, default_storage
 
 from jobs.models import BatchPreparation
 from sourcebatch.lib.ids import new_id
-from sourcebatch.lib.storage import ranged
+from sourcebatch.lib.storage import Stream, ranged
 
 _HALF = "\u0000image\u0000"
 
@@ -98,7 +98,7 @@ def read(preparation: BatchPreparation) -> bytes:
     return line
 
 
-class Lines(io.RawIOBase):
+class Lines(Stream):
     """The lines of many preparations as one seekable stream, for the upload: nothing is copied or held.
 
     `on_read` is called before each read, so that a long upload can show that it is alive.
@@ -112,17 +112,7 @@ class Lines(io.RawIOBase):
         # In the order in which they lie on the disk: answers are known by their keys, so any order will do.
         self._spans = _merged(sorted((p.segment, p.offset, p.length) for p in preparations))
         self.size = sum(length for _, _, length in self._spans)
-        self._position = 0
         self._open: tuple[str, IO[bytes]] | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
@@ -137,11 +127,6 @@ class Lines(io.RawIOBase):
             pieces.append(piece)
             wanted -= len(piece)
         return b"".join(pieces)
-
-    def readinto(self, buffer: Any) -> int:
-        piece = self.read(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
 
     def _piece(self, wanted: int) -> bytes:
         """Up to `wanted` bytes from the span that the position is in; empty at the end."""

@@ -47,13 +47,11 @@ def ranged(storage: Storage, name: str) -> IO[bytes]:
     return cast("IO[bytes]", opener(name) if opener else storage.open(name))
 
 
-class Ranged(io.RawIOBase):
-    """Reads by asking a store for a range of bytes each time; nothing is held."""
+class Stream(io.RawIOBase):
+    """Something that is read at any place, one piece after the other. Subclasses say how to `seek` and to `read`."""
 
-    def __init__(self, get: Any) -> None:
-        """`get(start, end)` gives the bytes from start up to end, without it; fewer at the end of the file."""
+    def __init__(self) -> None:
         super().__init__()
-        self._get = get
         self._position = 0
 
     def readable(self) -> bool:
@@ -64,6 +62,20 @@ class Ranged(io.RawIOBase):
 
     def tell(self) -> int:
         return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.read(len(buffer)) or b""
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+class Ranged(Stream):
+    """Reads by asking a store for a range of bytes each time; nothing is held."""
+
+    def __init__(self, get: Any) -> None:
+        """`get(start, end)` gives the bytes from start up to end, without it; fewer at the end of the file."""
+        super().__init__()
+        self._get = get
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_END:
@@ -77,11 +89,6 @@ class Ranged(io.RawIOBase):
         found: bytes = self._get(self._position, self._position + size) if size else b""
         self._position += len(found)
         return found
-
-    def readinto(self, buffer: Any) -> int:
-        found = self.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
 
 
 def has(storage: Storage, folder: str) -> bool:

@@ -1,17 +1,18 @@
 """`manage.py create_jobs`: jobs for whole books, one or all, with the price first."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from books.models import Book
-from jobs.lifecycle.common import Actor, LifecycleError
-from jobs.lifecycle.create import NewJob, Plan, create, plan
+from jobs.lifecycle.common import Actor
+from jobs.lifecycle.create import NewJob
+from jobs.management.ordering import create_each, plan_each
 from jobs.operations import operations
+
+ACTOR = Actor("create_jobs", "command")
 
 
 class Command(BaseCommand):
@@ -48,36 +49,7 @@ class Command(BaseCommand):
             for book_id in books
         ]  # fmt: skip
         bar = tqdm(wishes, unit="book", disable=None if len(wishes) > 1 else True)
-        self._plan(bar) if options["dry_run"] else self._create(bar)
-
-    def _create(self, wishes: Iterable[NewJob]) -> None:
-        made = 0
-        for wish in wishes:
-            try:
-                created = create(wish, Actor("create_jobs", "command"))
-            except LifecycleError as error:
-                tqdm.write(f"{wish.book_id}  {error.sentence}")
-                continue
-            made += created.created
-            tqdm.write(f"{wish.book_id}  job {created.job.pk}: {created.job.progress['total']} pages")
-        self.stdout.write(f"{made} jobs created.")
-
-    def _plan(self, wishes: Iterable[NewJob]) -> None:
-        plans: list[Plan] = []
-        for wish in wishes:
-            try:
-                decided = plan(wish)
-            except LifecycleError as error:
-                tqdm.write(f"{wish.book_id}  {error.sentence}")
-                continue
-            plans.append(decided)
-            tqdm.write(
-                f"{wish.book_id}  {decided.pages} pages, {_usd(decided.estimate.batch_usd)}: {decided.book.title[:50]}"
-            )
-        pages = sum(decided.pages for decided in plans)
-        self.stdout.write(
-            f"{sum(bool(one.pages) for one in plans)} jobs, {pages} pages, {_sum(plans)}. Nothing was created."
-        )
+        self.stdout.write(plan_each(bar) if options["dry_run"] else create_each(bar, ACTOR))
 
 
 def _books(book_id: str | None, kind: str) -> list[str]:
@@ -88,13 +60,3 @@ def _books(book_id: str | None, kind: str) -> list[str]:
             f"There is no book {book_id!r}: look at the admin or at /api/books for those there are."
         )
     return [book_id]
-
-
-def _usd(amount: Decimal | None) -> str:
-    return "price unknown" if amount is None else f"about {amount:.2f} US dollars"
-
-
-def _sum(plans: list[Plan]) -> str:
-    """What the plans cost together; unknown as soon as one of them is."""
-    amounts = [decided.estimate.batch_usd for decided in plans if decided.pages]
-    return _usd(None if None in amounts else sum((one for one in amounts if one is not None), Decimal(0)))

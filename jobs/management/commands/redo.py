@@ -3,7 +3,6 @@
 import datetime as dt
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,8 +10,9 @@ from tqdm import tqdm
 
 from books.models import Book, Kind
 from books.selection import Made, pages_made
-from jobs.lifecycle.common import Actor, LifecycleError
-from jobs.lifecycle.create import NewJob, Plan, create, plan
+from jobs.lifecycle.common import Actor
+from jobs.lifecycle.create import NewJob
+from jobs.management.ordering import create_each, plan_each
 from jobs.operations import operations
 
 ACTOR = Actor("redo", "command")
@@ -56,36 +56,9 @@ class Command(BaseCommand):
         wishes = list(_wishes(options))
         if not wishes:
             self.stdout.write("There are no such texts: nothing to do.")
-        elif options["dry_run"]:
-            self._plan(wishes)
-        else:
-            self._create(wishes)
-
-    def _plan(self, wishes: list[NewJob]) -> None:
-        plans: list[Plan] = []
-        for wish in wishes:
-            try:
-                decided = plan(wish)
-            except LifecycleError as error:
-                tqdm.write(f"{wish.book_id}  {error.sentence}")
-                continue
-            plans.append(decided)
-            cost = _usd(decided.estimate.batch_usd)
-            tqdm.write(f"{wish.book_id}  {decided.pages} pages, {cost}: {decided.book.title[:50]}")
-        pages, cost = sum(one.pages for one in plans), _sum(plans)
-        self.stdout.write(f"{len(plans)} jobs, {pages} pages, {cost}. Nothing was created.")
-
-    def _create(self, wishes: list[NewJob]) -> None:
-        made = 0
-        for wish in tqdm(wishes, unit="book", disable=None):
-            try:
-                created = create(wish, ACTOR)
-            except LifecycleError as error:
-                tqdm.write(f"{wish.book_id}  {error.sentence}")
-                continue
-            made += created.created
-            tqdm.write(f"{wish.book_id}  job {created.job.pk}: {created.job.progress['total']} pages")
-        self.stdout.write(f"{made} jobs created.")
+            return
+        bar = tqdm(wishes, unit="book", disable=None if len(wishes) > 1 else True)
+        self.stdout.write(plan_each(bar) if options["dry_run"] else create_each(bar, ACTOR))
 
 
 def _wishes(options: dict[str, Any]) -> Iterator[NewJob]:
@@ -114,13 +87,3 @@ def _day(given: str) -> dt.datetime | None:
         return dt.datetime.combine(dt.date.fromisoformat(given), dt.time.min, dt.UTC)
     except ValueError:
         raise CommandError(f"{given!r} is no day: write it as 2026-11-23.") from None
-
-
-def _usd(amount: Decimal | None) -> str:
-    return "price unknown" if amount is None else f"about {amount:.2f} US dollars"
-
-
-def _sum(plans: list[Plan]) -> str:
-    """What the plans cost together; unknown as soon as one of them is."""
-    amounts = [decided.estimate.batch_usd for decided in plans if decided.pages]
-    return _usd(None if None in amounts else sum((one for one in amounts if one is not None), Decimal(0)))
