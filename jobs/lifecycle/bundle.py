@@ -99,7 +99,7 @@ def _fitting(
 
 def _is_inline(pages: list[BatchPreparation]) -> bool:
     size = sum(page.length for page in pages)
-    return len(pages) <= settings.INLINE_MAX_PAGES and size <= settings.INLINE_MAX_BYTES
+    return bool(len(pages) <= settings.INLINE_MAX_PAGES and size <= settings.INLINE_MAX_BYTES)
 
 
 def _result_bytes(output_tokens: int) -> int:

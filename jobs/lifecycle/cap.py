@@ -7,7 +7,7 @@ takes, so two workers cannot pass a limit together.
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db.models import Sum
@@ -117,14 +117,20 @@ def _line(without: str = "") -> list[Waiting]:
     jobs = Job.objects.filter(
         status=Status.PROCESSING, waiting_for__in=IN_LINE, next_step_at__gt=now() - FORGOTTEN
     )
-    rows = jobs.exclude(pk=without).order_by()
-    return [
-        # Cut again when its turn comes, should a limit be lower now than when it asked.
-        Waiting(*about, model, min(tokens, token_limit(model) or tokens), min(files, _most_bytes() or files))
-        for *about, model, tokens, files in rows.values_list(
+    rows = (
+        jobs.exclude(pk=without)
+        .order_by()
+        .values_list(
             "pk", "created_by", "book_id", "priority", "created_at", "model", "wanted_tokens", "wanted_bytes"
         )
-    ]
+    )
+    return [_cut(Waiting(*row)) for row in rows]
+
+
+def _cut(one: Waiting) -> Waiting:
+    """Its batch is cut again when its turn comes, should a limit be lower now than when it asked."""
+    tokens, files = token_limit(one.model) or one.tokens, _most_bytes() or one.bytes
+    return replace(one, tokens=min(one.tokens, tokens), bytes=min(one.bytes, files))
 
 
 def _most_bytes() -> int:

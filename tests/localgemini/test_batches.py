@@ -270,9 +270,9 @@ def test_it_holds_the_tokens_of_open_batches_against_a_limit(
     source = upload(pages(3)).name or ""
     each = client.models.count_tokens(
         model=MODEL,
-        contents=[
-            types.UserContent([PROMPT, types.Part.from_bytes(data=jpeg("page 1"), mime_type="image/jpeg")])
-        ],
+        contents=types.UserContent(
+            [types.Part(text=PROMPT), types.Part.from_bytes(data=jpeg("page 1"), mime_type="image/jpeg")]
+        ),
     ).total_tokens
     assert each
     gemini.settings(enqueued_tokens_limit={MODEL: 6 * each})

@@ -138,9 +138,9 @@ def test_a_data_directory_from_before_the_limit_of_tokens_goes_on_being_used(
     with contextlib.closing(sqlite3.connect(server.data_dir / "state.db")) as state:
         state.execute("ALTER TABLE batch DROP COLUMN tokens")
     client = client_for(server.start())
-    request = {"contents": [types.UserContent("Translate: amo")]}
+    request = types.InlinedRequest(contents=types.UserContent("Translate: amo"))
     server.settings(enqueued_tokens_limit=1000)
-    job = client.batches.create(model=MODEL, src=[request])  # type: ignore[list-item]
+    job = client.batches.create(model=MODEL, src=[request])
     assert job.state == types.JobState.JOB_STATE_PENDING
     assert server.batches()[0]["tokens"] == 4
 
