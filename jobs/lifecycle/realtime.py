@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from books import images, languages, texts
-from books.models import Book, Page, PageText, Source
+from books.models import Book, Page, Source
 from books.texts import storable
 from jobs import gemini, prices
 from jobs.lifecycle import spending
@@ -18,7 +18,7 @@ from jobs.lifecycle.prompts import prompt_in_use
 from jobs.models import PaidCall, PromptVersion
 from jobs.operations import answers
 from jobs.operations.base import Accepted, Answer, Operation, Order, Refused, Request, Usage, line_request
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def process_now(
     """
     work = operation_named(type_)
     page = _page(work, page_id, image_url, text)
+    target_language = _language("target_language", target_language)
     if save and page_id:
         _refuse_to_replace(work, page, target_language, overwrite)
     call = _prepared(work, page, page_id, text, language, target_language, model, overwrite)
@@ -224,13 +225,16 @@ def _call(call: _Call, actor: Actor) -> tuple[Answer, int | None]:
 
 def _begun(call: _Call, actor: Actor) -> tuple[gemini.Reservation, PaidCall]:
     """Set the money aside and write down for what, so that a crash in mid-call does not lock it away."""
-    with atomic():
-        paid = spending.reserve(_estimate(call), call.order.model)
-        entry = spending.begin_call(
-            paid, page_id=call.page.pk if call.order.book_id else "", type=call.work.type,
-            model=call.order.model, actor=actor.name,
-        )  # fmt: skip
-    return paid, entry
+    estimate, model = _estimate(call), call.order.model
+    page_id = call.page.pk if call.order.book_id else ""
+
+    def attempt() -> tuple[gemini.Reservation, PaidCall]:
+        with atomic():
+            paid = spending.reserve(estimate, model)
+            about = {"page_id": page_id, "type": call.work.type, "model": model, "actor": actor.name}
+            return paid, spending.begin_call(paid, **about)
+
+    return repeated(attempt)
 
 
 def _estimate(call: _Call) -> int | None:
@@ -251,30 +255,39 @@ def _rest(call: _Call) -> dict[str, Any]:
 
 def _saved(
     call: _Call, answer: Answer, accepted: Accepted, cost: int | None, overwrite: str, actor: Actor
-) -> PageText | None:
+) -> bool:
+    """Keep the text; whether it is the page's current one. It is paid for, so a lost race is no reason to lose it."""
+    new = _new_text(call, answer, accepted, cost, actor)
+    written = repeated(lambda: _kept(call, new, blank=accepted.blank, overwrite=overwrite))
+    if not written.is_current:
+        call.warnings.append(written.kept)
+    return written.is_current
+
+
+def _new_text(
+    call: _Call, answer: Answer, accepted: Accepted, cost: int | None, actor: Actor
+) -> texts.NewText:
     assert call.request is not None
+    return texts.NewText(
+        kind=call.work.kind, data=accepted.text, source=Source.MACHINE,
+        target_language=call.work.target_of(call.order), language=call.order.language, author=actor.name,
+        model=answer.model_version or call.order.model, ordered_model=call.order.model,
+        prompt_version=call.prompt.name,
+        based_on=call.request.source_sha256, glossary=call.request.glossary,
+        image_sha256=call.image.sha256 if call.image else "",
+        input_tokens=answer.usage.input, output_tokens=answer.usage.output,
+        thinking_tokens=answer.usage.thinking, cost_micro_usd=cost, finish_reason=answer.finish_reason,
+        flags=accepted.flags,
+    )  # fmt: skip
+
+
+def _kept(call: _Call, new: texts.NewText, *, blank: bool, overwrite: str) -> texts.Written:
     page = call.page
     with atomic():
         if call.image:
             Page.objects.filter(pk=page.pk).update(ink=call.image.ink, image_sha256=call.image.sha256)
-        if accepted.blank:
+        if blank:
             texts.mark_blank(page)
-        written = texts.write(
-            page,
-            texts.NewText(
-                kind=call.work.kind, data=accepted.text, source=Source.MACHINE,
-                target_language=call.work.target_of(call.order), language=call.order.language, author=actor.name,
-                model=answer.model_version or call.order.model, ordered_model=call.order.model,
-                prompt_version=call.prompt.name,
-                based_on=call.request.source_sha256, glossary=call.request.glossary,
-                image_sha256=call.image.sha256 if call.image else "",
-                input_tokens=answer.usage.input, output_tokens=answer.usage.output,
-                thinking_tokens=answer.usage.thinking, cost_micro_usd=cost, finish_reason=answer.finish_reason,
-                flags=accepted.flags,
-            ),
-            overwrite=overwrite or "",
-        )  # fmt: skip
+        written = texts.write(page, new, overwrite=overwrite or "")
         page.book.recount()
-    if not written.is_current:
-        call.warnings.append(written.kept)
-    return written.text if written.is_current else None
+    return written

@@ -63,6 +63,10 @@ def begin_call(paid: Reservation, **about: str) -> PaidCall:
 
 def end_call(entry: PaidCall, paid: Reservation, cost: int | None, *, known: bool = True) -> None:
     """Settle a call by what it cost; None: it was not made, so its line goes. `known`: whether a price is known."""
+    repeated(lambda: _end_call(entry, paid, cost, known=known))
+
+
+def _end_call(entry: PaidCall, paid: Reservation, cost: int | None, *, known: bool) -> None:
     with atomic():
         mine = PaidCall.objects.filter(pk=entry.pk, requests=0)
         if not (mine.delete()[0] if cost is None else mine.update(requests=1)):

@@ -1,11 +1,18 @@
 """POST /api/process/ocr and /api/process/translate: one page at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from books import texts
 from books.models import Book, Kind, Page, Source
+from jobs.lifecycle import realtime, spending
+from jobs.models import PaidCall, Spending
+from sourcebatch.lib.clock import now
+from sourcebatch.lib.db import atomic
 from tests.api.conftest import Api, BookMaker
 from tests.support.localgemini import LocalGemini
 from tests.support.origin import Origin
@@ -69,6 +76,52 @@ def test_a_text_of_a_person_is_409_before_anything_is_paid(
     assert operator.post("/api/process/ocr", asked | {"overwrite": True}).status == 409
     assert at_gemini.journal(paid=True) == []
     assert operator.post("/api/process/ocr", asked | {"overwrite": "human"}).json["saved"] is True
+
+
+def test_a_text_in_a_language_called_by_its_name_is_409_before_anything_is_paid(
+    operator: Api, make_book: BookMaker, at_gemini: LocalGemini
+) -> None:
+    page = page_of(make_book(1))
+    texts.write(page, texts.NewText(Kind.OCR, LATIN, Source.MACHINE))
+    texts.write(page, texts.NewText(Kind.TRANSLATION, "Mine", Source.HUMAN, "de"))
+    said = operator.post("/api/process/translate", {"page_id": page.pk, "target_language": "German"})
+    assert (said.status, at_gemini.journal(paid=True)) == (409, [])
+
+
+def test_transactions_that_are_lost_to_another_writer_cost_neither_the_text_nor_the_money_twice(
+    operator: Api,
+    make_book: BookMaker,
+    at_gemini: LocalGemini,
+    origin: Origin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost: list[str] = []
+
+    @contextmanager
+    def lost_at_first(of: str) -> Iterator[None]:
+        with atomic():
+            yield
+            if lost.count(of) < 2:
+                lost.append(of)
+                raise IntegrityError("another writer was first")
+
+    settle = spending.settle
+
+    def settled_at_last(*given: Any) -> None:
+        settle(*given)
+        with lost_at_first("spending"):
+            pass
+
+    monkeypatch.setattr(realtime, "atomic", lambda: lost_at_first("realtime"))
+    monkeypatch.setattr(spending, "settle", settled_at_last)
+    page = page_of(make_book(1, images=origin))
+    said = operator.post("/api/process/ocr", {"page_id": page.pk})
+    assert (said.status, said.json["saved"]) == (200, True), said.json
+    assert sorted(lost) == ["realtime", "realtime", "spending", "spending"]
+    assert len(at_gemini.journal(paid=True)) == 1
+    call, day = PaidCall.objects.get(), Spending.objects.get(pk=f"{now():%Y-%m-%d}")
+    assert (call.requests, day.reserved, day.spent) == (1, 0, call.cost_micro_usd)
+    assert page.texts.get().is_current
 
 
 def test_a_spent_limit_is_402(

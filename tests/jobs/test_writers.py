@@ -224,7 +224,7 @@ SCENARIOS: dict[str, tuple[Scenario, bool]] = {
     "jobs/demo/library.py:_texts": (made_up_library, False),
     "jobs/lifecycle/chunk.py:_keep_texts": (batch, False),
     "jobs/lifecycle/prepare.py:_write_copies": (copied_answer, False),
-    "jobs/lifecycle/realtime.py:_saved": (at_once, False),
+    "jobs/lifecycle/realtime.py:_kept": (at_once, False),
     "jobs/mongodb/bring.py:_texts": (mongodb_era, False),
 }
 
