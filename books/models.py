@@ -7,13 +7,14 @@ no relation that points out of the library's database.
 import datetime as dt
 import hashlib
 import secrets
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from books import makers
+from books.suspicion import points_of
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import is_mongodb
 from sourcebatch.lib.ids import new_id
@@ -130,6 +131,7 @@ class Book(models.Model):
         if not is_mongodb():
             # From here on nobody else counts this book: two who wrote past each other are put right by the second.
             self.judge_staleness()
+        self.pages.all().judge()
         for name, value in counts.items():
             setattr(self, name, value)
 
@@ -161,14 +163,11 @@ class PageQuerySet(models.QuerySet["Page"]):
 
     def flagged(self) -> Self:
         """Pages one of whose current texts is suspicious."""
-        return self.filter(
-            Exists(PageText.objects.filter(page=OuterRef("pk"), is_current=True, is_flagged=True))
-        )
+        return self.filter(flagged=True)
 
     def edited(self) -> Self:
         """Pages one of whose current texts a person wrote."""
-        human = PageText.objects.filter(page=OuterRef("pk"), is_current=True, source=Source.HUMAN)
-        return self.filter(Exists(human))
+        return self.filter(edited=True)
 
     def stale(self, target_language: str = "") -> Self:
         """Pages whose translation was made from a transcription that has changed since."""
@@ -177,6 +176,40 @@ class PageQuerySet(models.QuerySet["Page"]):
             old = old.filter(target_language=target_language)
         # They are few, so they are looked up by id.
         return self.filter(pk__in=old.order_by().values("page_id"))
+
+    def misjudged(self) -> "dict[str, Judged]":
+        """What `flagged`, `suspicion` and `edited` of those of these pages must be that have them wrong, by id."""
+        pages = self.order_by()
+        kept = pages.filter(Q(flagged=True) | Q(edited=True))
+        before = {pk: Judged(*rest) for pk, *rest in kept.values_list("pk", *Judged._fields)}
+        # MongoDB would ask again for each text.
+        whose = list(pages.values_list("pk", flat=True)) if is_mongodb() else pages
+        texts = PageText.objects.current().filter(page__in=whose).telling().order_by()
+        after: dict[str, Judged] = {}
+        for page_id, source, flags in texts.values_list("page_id", "source", "flags"):
+            points, was = points_of(flags), after.get(page_id, Judged())
+            after[page_id] = Judged(
+                was.flagged or points > 0, was.suspicion + points, was.edited or source == Source.HUMAN
+            )
+        pairs = {pk: (before.get(pk, Judged()), after.get(pk, Judged())) for pk in before | after}
+        return {pk: true for pk, (kept_as, true) in pairs.items() if kept_as != true}
+
+    def judge(self) -> int:
+        """Make them true again; how many were wrong."""
+        wrong = self.misjudged()
+        for true in set(wrong.values()):
+            ids = [pk for pk, must_be in wrong.items() if must_be == true]
+            for start in range(0, len(ids), 500):
+                Page.objects.filter(pk__in=ids[start : start + 500]).update(**true._asdict())
+        return len(wrong)
+
+
+class Judged(NamedTuple):
+    """What is kept on a page of its current texts."""
+
+    flagged: bool = False
+    suspicion: int = 0
+    edited: bool = False
 
 
 class Page(models.Model):
@@ -201,6 +234,13 @@ class Page(models.Model):
     )
     ink = models.FloatField(null=True, blank=True, editable=False)
     image_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    # What its current texts say, kept by books.judging in the transaction that writes them, so that lists find the few
+    # pages by an index; `suspicion` is the sum of the points of their open flags. `recount` makes them true again.
+    flagged = models.BooleanField(default=False, editable=False)
+    suspicion = models.PositiveIntegerField(default=0, editable=False)
+    edited = models.BooleanField(default=False, editable=False)
+    # Whether some job has given it up; the library never sets it, whoever keeps the ledgers does.
+    failed = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
 
     objects = PageQuerySet.as_manager()
@@ -214,6 +254,12 @@ class Page(models.Model):
         indexes = [
             models.Index(fields=["book"], condition=Q(blank=True), name="pages_blank"),
             models.Index(fields=["book", "number"], condition=Q(hidden=True), name="pages_hidden"),
+            models.Index(fields=["book", "number"], condition=Q(flagged=True), name="pages_flagged"),
+            models.Index(fields=["book", "number"], condition=Q(edited=True), name="pages_edited"),
+            models.Index(fields=["book", "number"], condition=Q(failed=True), name="pages_failed"),
+            models.Index(
+                fields=["-suspicion", "-book", "number"], condition=Q(flagged=True), name="pages_worst_first"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -236,6 +282,10 @@ class PageTextQuerySet(models.QuerySet["PageText"]):
     def flagged(self) -> Self:
         """Current texts with something suspicious about them, not yet dismissed."""
         return self.current().filter(is_flagged=True)
+
+    def telling(self) -> Self:
+        """The texts that their page tells of: flagged ones, and a person's."""
+        return self.filter(Q(is_flagged=True) | Q(source=Source.HUMAN))
 
     def stale(self) -> Self:
         """Current translations of transcriptions that have changed since."""

@@ -6,54 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from books.models import Book, Kind, Page, PageText, SampleJudgement
+from books.models import Book, Kind, Page, PageQuerySet, PageText, SampleJudgement
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import atomic
 from sourcebatch.lib.ids import new_id
 
-# Points of a flag by its rule, from what makes a page useless to what may well be right; others count 3.
-WEIGHTS = {
-    "not_translated": 10, "loop": 10, "refusal": 10, "copied": 8, "truncated": 8, "length_ratio": 6, "too_long": 6,
-    "more_than_the_ink": 6, "same_image": 6, "untranslated": 5, "wrong_script": 5, "placeholder": 5,
-    "wrong_language": 4, "stray_marker": 2, "preamble": 2, "broken_tags": 1,
-}  # fmt: skip
-ORDINARY = 3
 LARGEST_SAMPLE = 500
 # Two-sided 95 % of the normal distribution.
 Z = 1.959964
 
 
-@dataclass(frozen=True)
-class Suspect:
-    """A page with open flags: `points` say how suspicious, `texts` are the flagged ones."""
-
-    page_id: str
-    points: int
-    text_ids: tuple[str, ...]
-
-
-def suspects(book: Book | None = None) -> list[Suspect]:
+def suspects(book: Book | None = None) -> PageQuerySet:
     """Visible pages with open flags, of all books or one, the most suspicious first, then as read."""
-    flagged = PageText.objects.flagged().filter(page__hidden=False, page__book__hidden=False)
+    flagged = Page.objects.visible().flagged().filter(book__hidden=False).select_related("book")
     if book is not None:
-        flagged = flagged.filter(page__book=book)
-    rows = flagged.order_by().values_list("page__book_id", "page__number", "page_id", "pk", "flags")
-    # Put in order here: a database that is asked to may look at every page in its order, to find the few flagged ones.
-    in_order = sorted(rows.iterator(), key=lambda row: row[1])
-    in_order.sort(key=lambda row: row[0], reverse=True)
-    found: dict[str, list[tuple[str, int]]] = {}
-    for _, _, page_id, text_id, flags in in_order:
-        found.setdefault(page_id, []).append((text_id, points_of(flags)))
-    pages = [
-        Suspect(page_id, sum(points for _, points in texts), tuple(text_id for text_id, _ in texts))
-        for page_id, texts in found.items()
-    ]
-    return sorted(pages, key=lambda suspect: -suspect.points)
-
-
-def points_of(flags: Iterable[dict[str, Any]]) -> int:
-    """How suspicious a text is by its flags that nobody has dismissed."""
-    return sum(WEIGHTS.get(flag.get("rule", ""), ORDINARY) for flag in flags if "dismissed_by" not in flag)
+        flagged = flagged.filter(book=book)
+    return flagged.order_by("-suspicion", "-book_id", "number")
 
 
 @dataclass(frozen=True)
@@ -144,17 +112,12 @@ def _draw(draw: str) -> Draw:
     return Draw(draw, rows[0].page.book, rows[0].kind, len(rows), interval_of(rows), rows[0])
 
 
-def pages_of(suspects_shown: Iterable[Suspect]) -> list[dict[str, Any]]:
-    """The pages with their flagged texts, as lists show them, in two queries."""
+def pages_of(suspects_shown: Iterable[Page]) -> list[dict[str, Any]]:
+    """The pages with their flagged texts, as lists show them, in one query more."""
     shown = list(suspects_shown)
-    pages = Page.objects.select_related("book").in_bulk([suspect.page_id for suspect in shown])
-    texts = PageText.objects.in_bulk([pk for suspect in shown for pk in suspect.text_ids])
-    return [
-        {
-            "page": pages[suspect.page_id],
-            "points": suspect.points,
-            "texts": [texts[pk] for pk in suspect.text_ids if pk in texts],
-        }
-        for suspect in shown
-        if suspect.page_id in pages
-    ]
+    flagged: dict[str, list[PageText]] = {page.pk: [] for page in shown}
+    for text in (
+        PageText.objects.flagged().filter(page_id__in=list(flagged)).order_by("kind", "target_language")
+    ):
+        flagged[text.page_id].append(text)
+    return [{"page": page, "points": page.suspicion, "texts": flagged[page.pk]} for page in shown]

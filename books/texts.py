@@ -146,7 +146,9 @@ def dismiss_flags(text: PageText, *, by: str) -> None:
     and when.
     """
     seen = {"dismissed_by": by, "dismissed_at": now().isoformat(timespec="seconds")}
-    _change(text, flags=[{**flag, **seen} for flag in text.flags], is_flagged=False)
+    with atomic():
+        _change(text, flags=[{**flag, **seen} for flag in text.flags], is_flagged=False)
+        Page.objects.filter(pk=text.page_id).judge()
 
 
 def flag(text: PageText, found: dict[str, str]) -> bool:
@@ -163,8 +165,10 @@ def flag(text: PageText, found: dict[str, str]) -> bool:
         unchanged = PageText.objects.filter(
             pk=present.pk, is_current=True, reviewed_at=None, is_flagged=present.is_flagged
         )
-        if unchanged.update(flags=[*present.flags, found], is_flagged=True):
-            return True
+        with atomic():
+            if unchanged.update(flags=[*present.flags, found], is_flagged=True):
+                Page.objects.filter(pk=present.page_id).judge()
+                return True
     return False
 
 
@@ -225,7 +229,7 @@ def _write(page: Page, new: NewText, replaceable: Sequence[str], *, first: bool)
     # Raises IntegrityError when another writer's text has become current since the looks above.
     PageText.objects.filter(pk=row.pk).update(is_current=True)
     row.is_current = True
-    _judge_staleness([row])
+    _judge([row])
     # A second attempt inside an outer transaction is not to be had on MongoDB.
     search.put(row, replaces=bool(replaced) or not first or is_mongodb())
     return Written(row, True)
@@ -247,7 +251,7 @@ def _write_at_once(
     # Raises IntegrityError when another writer's text has become current where there was none.
     PageText.objects.bulk_create(sorted(rows, key=lambda row: row.page_id), CHUNK)
     current = [row for row in rows if row.is_current]
-    _judge_staleness(current)
+    _judge(current)
     search.put_many(current, replaces=bool(replaced))
     kept = [
         "" if row.is_current or before is None else _kept(before)
@@ -280,24 +284,30 @@ def _retire(ids: Sequence[str]) -> None:
         raise IntegrityError("Another text has become current meanwhile.")
 
 
-def _judge_staleness(written: Sequence[PageText]) -> None:
-    """Keep `is_stale` true, of these texts and of the translations of the transcriptions among them.
+def _judge(written: Sequence[PageText]) -> None:
+    """Keep true what is kept of the pages of these texts and of the translations beside them.
 
     Those who change both texts of a page at once may miss each other: Book.recount, called after both, does not.
     """
     page_ids = sorted({text.page_id for text in written})
     for start in range(0, len(page_ids), CHUNK):
-        rows = PageText.objects.current().filter(page_id__in=page_ids[start : start + CHUNK]).order_by()
-        facts = list(rows.values_list("pk", "page_id", "kind", "text_sha256", "based_on", "is_stale"))
-        hashes = {page_id: sha256 for _, page_id, kind, sha256, _, _ in facts if kind == Kind.OCR}
-        for was in (True, False):
-            wrong = [
-                pk for pk, page_id, kind, _, based_on, is_stale in facts
-                if kind == Kind.TRANSLATION and is_stale == was
-                and was != (based_on not in ("", hashes.get(page_id, based_on)))
-            ]  # fmt: skip
-            if wrong:
-                PageText.objects.filter(pk__in=wrong).update(is_stale=not was)
+        chunk = page_ids[start : start + CHUNK]
+        _judge_staleness(PageText.objects.current().filter(page_id__in=chunk))
+        Page.objects.filter(pk__in=chunk).judge()
+
+
+def _judge_staleness(texts: PageTextQuerySet) -> None:
+    """Keep `is_stale` true of these, which are all current texts of their pages."""
+    facts = list(texts.order_by().values_list("pk", "page_id", "kind", "text_sha256", "based_on", "is_stale"))
+    hashes = {page_id: sha256 for _, page_id, kind, sha256, _, _ in facts if kind == Kind.OCR}
+    for was in (True, False):
+        wrong = [
+            pk for pk, page_id, kind, _, based_on, is_stale in facts
+            if kind == Kind.TRANSLATION and is_stale == was
+            and was != (based_on not in ("", hashes.get(page_id, based_on)))
+        ]  # fmt: skip
+        if wrong:
+            PageText.objects.filter(pk__in=wrong).update(is_stale=not was)
 
 
 def _row(page: Page, new: NewText) -> PageText:

@@ -8,15 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from books.models import Book, Kind, Page, PageText, Source
-from jobs.admin_actions import books_with_failed_pages, failed_page_ids
+from books.models import Book, Kind, Page
 from sourcebatch.lib.adminbase import QuestionFilter
 from sourcebatch.lib.show import language_name
-
-
-def _by_hand() -> Any:
-    """Ids of pages one of whose current texts a person wrote: few, so they are looked up by id."""
-    return PageText.objects.current().filter(source=Source.HUMAN).order_by().values("page_id")
 
 
 class NeedsOcr(QuestionFilter):
@@ -52,10 +46,13 @@ class BookFailed(QuestionFilter):
     parameter_name = "failed_pages"
 
     def yes(self, queryset: Any) -> Any:
-        return queryset.filter(pk__in=books_with_failed_pages())
+        return queryset.filter(pk__in=self._failed())
 
     def no(self, queryset: Any) -> Any:
-        return queryset.exclude(pk__in=books_with_failed_pages())
+        return queryset.exclude(pk__in=self._failed())
+
+    def _failed(self) -> Any:
+        return Page.objects.filter(failed=True).order_by().values("book_id")
 
 
 class BookFlagged(QuestionFilter):
@@ -84,7 +81,7 @@ class BookEdited(QuestionFilter):
         return queryset.exclude(pk__in=self._edited())
 
     def _edited(self) -> Any:
-        return Page.objects.filter(pk__in=_by_hand()).order_by().values("book_id")
+        return Page.objects.edited().order_by().values("book_id")
 
 
 class BookStale(QuestionFilter):
@@ -202,7 +199,10 @@ class PageFailed(QuestionFilter):
     parameter_name = "failed"
 
     def yes(self, queryset: Any) -> Any:
-        return queryset.filter(pk__in=failed_page_ids())
+        return queryset.filter(failed=True)
+
+    def no(self, queryset: Any) -> Any:
+        return queryset.filter(failed=False)
 
 
 class PageFlagged(QuestionFilter):
@@ -212,7 +212,10 @@ class PageFlagged(QuestionFilter):
     parameter_name = "flagged"
 
     def yes(self, queryset: Any) -> Any:
-        return queryset.filter(pk__in=PageText.objects.flagged().order_by().values("page_id"))
+        return queryset.filter(flagged=True)
+
+    def no(self, queryset: Any) -> Any:
+        return queryset.filter(flagged=False)
 
 
 class PageEdited(QuestionFilter):
@@ -222,7 +225,10 @@ class PageEdited(QuestionFilter):
     parameter_name = "edited"
 
     def yes(self, queryset: Any) -> Any:
-        return queryset.filter(pk__in=_by_hand())
+        return queryset.filter(edited=True)
+
+    def no(self, queryset: Any) -> Any:
+        return queryset.filter(edited=False)
 
 
 class PageStale(QuestionFilter):

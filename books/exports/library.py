@@ -30,6 +30,8 @@ TABLES: dict[str, tuple[type[Model], str]] = {
     "sample_judgements": (SampleJudgement, "page__book"),
     "second_readings": (SecondReading, "book"),
 }
+FOLLOWS = frozenset({"flagged", "suspicion", "edited", "failed"})
+"""What pages keep of their texts, and of jobs, which are in no export."""
 
 
 def library_record(folder: str = "") -> Iterator[Entry]:
@@ -53,8 +55,10 @@ def _about(folder: str) -> Entry:
 
 
 def columns(model: type[Model]) -> list[str]:
-    """The names of a table's columns; those that refer to another row hold its id."""
-    return [field.attname for field in model._meta.concrete_fields]
+    """The names of a table's columns; those that refer to another row hold its id. What follows from other rows is
+    worked out again by an import.
+    """
+    return [field.attname for field in model._meta.concrete_fields if field.attname not in FOLLOWS]
 
 
 def _lines(rows: QuerySet[Any]) -> Iterator[bytes]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.models import CHANGE
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -19,6 +18,7 @@ from books.reading import Column
 from books.rendering import render
 from books.views.access import staff
 from books.views.room import show
+from sourcebatch.lib.adminbase import CappedPaginator
 from sourcebatch.lib.adminlog import log
 
 A_PAGE = 25
@@ -30,10 +30,11 @@ A_PAGE = 25
 def queue(request: HttpRequest) -> HttpResponse:
     """Suspicious pages, the worst first; `?book=ID` for one book, `?page=2` for more."""
     book = _book(request)
-    pages = Paginator(review.suspects(book), A_PAGE).get_page(request.GET.get("page"))
+    pages = CappedPaginator(review.suspects(book), A_PAGE).get_page(request.GET.get("page"))
     context = {
         "book": book, "books": _books(), "pages": pages, "rows": review.pages_of(pages.object_list),
         "draws": review.recent_draws(book, 5), "kinds": Kind.choices,
+        "more": pages.paginator.count >= CappedPaginator.MOST,
     }  # fmt: skip
     return show(request, "reading/queue.html", context)
 

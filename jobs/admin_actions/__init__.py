@@ -5,14 +5,12 @@ from jobs.admin_actions.background import in_chunks
 from jobs.admin_actions.figures import (
     BookWork,
     PageWork,
-    books_with_failed_pages,
-    failed_page_ids,
     jobs_of,
     work_of,
     work_on_pages,
 )
 
 __all__ = [
-    "BookWork", "PageWork", "books_with_failed_pages", "failed_page_ids", "in_chunks", "jobs_of", "order_actions",
+    "BookWork", "PageWork", "in_chunks", "jobs_of", "order_actions",
     "recipes", "work_of", "work_on_pages",
 ]  # fmt: skip

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, Q, Sum
 
@@ -48,17 +47,6 @@ def work_on_pages(page_ids: Iterable[str]) -> dict[str, PageWork]:
         failed = row.error if row.state == PageState.FAILED else ""
         found[row.page_id] = PageWork(row.is_open or (found[row.page_id].under_way and not failed), failed)
     return found
-
-
-def books_with_failed_pages() -> Any:
-    """Ids of books that have a job with failed pages, as a subquery."""
-    return Job.objects.filter(progress__failed__gt=0).order_by().values("book_id")
-
-
-def failed_page_ids() -> Any:
-    """Ids of pages that failed in some job, as a subquery."""
-    jobs = Job.objects.filter(progress__failed__gt=0).order_by().values("pk")
-    return JobPage.objects.filter(job__in=jobs, state=PageState.FAILED).order_by().values("page_id")
 
 
 def jobs_of(book_id: str, most: int = 20) -> Sequence[Job]:

@@ -16,6 +16,7 @@ from books import texts
 from books.models import Book, Kind, Page, Source
 from books.texts import NewText
 from jobs.demo.words import AUTHORS, Words
+from jobs.lifecycle import failures
 from jobs.lifecycle.common import Figures
 from jobs.models import (
     GeminiBatch,
@@ -108,6 +109,7 @@ class _BookRows:
         self.book.pages_count, self.book.pages_blank = self.count, self.count - len(self.whole)
         if self.stand != "untouched":
             self._work()
+            failures.judge(self.book.pk)
         counted = ("pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_flagged")
         Book.objects.filter(pk=self.book.pk).update(**{name: getattr(self.book, name) for name in counted})
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE
 from django.db.models import Count
 
+from jobs.lifecycle import failures
 from jobs.models import Job, JobEvent, JobPage
 from jobs.operations.base import Order
 from sourcebatch.lib import adminlog
@@ -150,8 +151,11 @@ class Held:
             self.touch()
 
     def recount(self, **changes: Any) -> Figures:
-        """Keep the ledger's present figures on the job; call inside the transaction that changed the ledger."""
+        """Keep the ledger's present figures on the job, and on its pages that they failed; call inside the
+        transaction that changed the ledger, in which pages fail or are taken up again, not both."""
         present = figures(self.job.pk)
+        if present.failed != self.job.progress.get("failed", 0):
+            failures.judge(self.job.book_id)
         self.touch(progress=present.as_progress(), **changes)
         return present
 

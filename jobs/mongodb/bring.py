@@ -14,6 +14,7 @@ from django.db.models import Model
 
 from books import texts
 from books.models import Book, Kind, Page, PageText
+from jobs.lifecycle import failures
 from jobs.lifecycle.common import Actor, figures, note
 from jobs.models import Job, JobPage, PageState, Status
 from jobs.mongodb import rows
@@ -222,6 +223,7 @@ def _job(job: Job, document: Document) -> None:
     for start in range(0, len(asked), CHUNK):
         JobPage.objects.bulk_create(_ledger(job, asked[start : start + CHUNK]))
     Job.objects.filter(pk=job.pk).update(progress=figures(job.pk).as_progress())
+    failures.judge(job.book_id)
     note(job, "import", IMPORTER, f"from MongoDB, where its progress was {document.get('progress')!r}"[:500])
 
 

@@ -201,6 +201,52 @@ def test_i26_two_who_missed_each_other_are_put_right_by_the_count() -> None:
     assert stale() == [1]
 
 
+# --- What pages tell of their texts ------------------------------------------------------------------------------
+
+
+def told(page: Page) -> tuple[bool, int, bool]:
+    """What is kept on the page, which a new look must not find wrong."""
+    assert Page.objects.filter(pk=page.pk).judge() == 0
+    return Page.objects.values_list("flagged", "suspicion", "edited").get(pk=page.pk)
+
+
+def test_every_writer_of_texts_and_flags_keeps_what_their_page_tells_of_them() -> None:
+    one, two = pages = some_pages(2)
+    assert told(one) == (False, 0, False)
+    texts.write_many([(page, machine("loop", flags=[FLAG])) for page in pages])
+    assert told(one) == told(two) == (True, 10, False)
+    texts.write(
+        one, NewText(Kind.TRANSLATION, "x", Source.MACHINE, "en", flags=[FLAG, {**FLAG, "rule": "new"}])
+    )
+    assert told(one) == (True, 23, False) and told(two) == (True, 10, False)
+    texts.write(one, human("mine"))
+    assert told(one) == (True, 13, True)
+    # What the person's text keeps out of the way tells nothing.
+    texts.write_many([(page, machine("its", flags=[FLAG])) for page in pages])
+    assert told(one) == (True, 13, True) and told(two) == (True, 10, False)
+    texts.dismiss_flags(one.current(Kind.TRANSLATION, "en") or PageText(), by="Erasmus")
+    assert told(one) == (False, 0, True)
+    assert texts.flag(one.current(Kind.OCR) or PageText(), {"rule": "neighbours", "reason": "Alone."})
+    assert told(one) == (True, 3, True)
+    texts.restore(PageText.objects.get(page=two, data="loop"), author="Erasmus")
+    assert told(two) == (True, 10, False)
+    texts.write(one, machine("clean"), overwrite="human")
+    assert told(one) == (False, 0, False)
+
+
+def test_what_pages_tell_is_put_right_by_the_count() -> None:
+    flagged, edited, plain = pages = some_pages(3)
+    texts.write(flagged, machine("loop", flags=[FLAG]))
+    texts.write(edited, human("mine"))
+    Page.objects.filter(pk__in=[flagged.pk, edited.pk]).update(flagged=False, suspicion=7, edited=False)
+    Page.objects.filter(pk=plain.pk).update(flagged=True, suspicion=10, edited=True)
+    assert pages[0].book.pages.all().judge() == 3
+    assert [told(page) for page in pages] == [(True, 10, False), (False, 0, True), (False, 0, False)]
+    Page.objects.filter(pk=plain.pk).update(edited=True)
+    plain.book.recount()
+    assert told(plain) == (False, 0, False)
+
+
 # --- Rows by key ---------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from books import review
 from books.models import Book, Kind, Page, SampleJudgement
 from books.review import draw_sample, suspects, wilson
+from books.suspicion import points_of
+from sourcebatch.lib.adminbase import CappedPaginator
 from tests.reading.conftest import write
 from tests.support.library import make_book
 
@@ -25,10 +27,20 @@ def test_the_most_suspicious_page_comes_first_and_hidden_ones_not_at_all(book: B
     write(two, "b", flags=[flag("loop"), flag("too_long")])
     write(two, "c", Kind.TRANSLATION, flags=[flag("copied")])
     write(three, "d", flags=[flag("loop")])
-    assert [suspect.page_id for suspect in suspects()] == [two.pk, three.pk, one.pk]
-    assert len(suspects(book)[0].text_ids) == 2
+    assert [(page.pk, page.suspicion) for page in suspects()] == [(two.pk, 24), (three.pk, 10), (one.pk, 2)]
+    assert [len(row["texts"]) for row in review.pages_of(suspects(book))] == [2, 1, 1]
     Page.objects.filter(pk=two.pk).update(hidden=True)
-    assert [suspect.page_id for suspect in suspects()] == [three.pk, one.pk]
+    assert list(suspects()) == [three, one]
+
+
+def test_very_many_pages_are_not_counted_to_the_end(
+    editor: Client, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for page in book.pages.all():
+        write(page, "a", flags=[flag("loop")])
+    assert "3 pages with open flags" in editor.get("/review/").content.decode()
+    monkeypatch.setattr(CappedPaginator, "MOST", 2)
+    assert "2 or more pages with open flags; the 2 most suspicious" in editor.get("/review/").content.decode()
 
 
 def test_the_queue_shows_reasons_and_dismissing_comes_back_to_it(
@@ -172,5 +184,5 @@ def test_unknown_samples_are_404(editor: Client) -> None:
 
 
 def test_points_count_only_what_is_open() -> None:
-    assert review.points_of([flag("loop"), flag("unheard of")]) == 13
-    assert review.points_of([{**flag("loop"), "dismissed_by": "anna"}]) == 0
+    assert points_of([flag("loop"), flag("unheard of")]) == 13
+    assert points_of([{**flag("loop"), "dismissed_by": "anna"}]) == 0

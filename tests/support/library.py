@@ -8,7 +8,7 @@ from django.core.files.storage import default_storage
 
 from books.models import Book, Page
 from jobs import lifecycle
-from jobs.lifecycle import Actor, NewJob
+from jobs.lifecycle import Actor, NewJob, failures
 from jobs.lifecycle.common import figures
 from jobs.models import Job
 from tests.support.pages import printed
@@ -46,13 +46,14 @@ class Walk:
 
 
 def run(job: Job, *, steps: int = 100) -> Walk:
-    """Advance a job until it is done, checking after every step that the ledger balances."""
+    """Advance a job until it is done, checking after every step that the ledger balances and its pages know of it."""
     walk = Walk([])
     requested = figures(job.pk).requested
     for _ in range(steps):
         step = lifecycle.advance(job.pk, TESTER)
         walk.steps.append(step.payload)
         assert figures(job.pk).requested == requested
+        assert failures.misjudged(job.book_id) == {}
         if step.done:
             job.refresh_from_db()
             return walk

@@ -158,6 +158,24 @@ def test_check_library_finds_what_is_wrongly_kept_as_stale_and_recount_mends_it(
     assert said("check_library") == "Everything is in order.\n"
 
 
+def test_check_library_finds_what_pages_wrongly_tell_and_recount_mends_it() -> None:
+    one, two = make_book(2).pages.order_by("number")
+    texts.write(one, texts.NewText("ocr", "unda", "human"))
+    Page.objects.filter(pk=one.pk).update(edited=False)
+    Page.objects.filter(pk=two.pk).update(failed=True)
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("check_library", stdout=out)
+    assert f"page {one.pk}: by its texts" in out.getvalue()
+    assert f"page {two.pk}: by the ledgers of its jobs failed=False" in out.getvalue()
+    assert "2 pages were wrongly called flagged, edited or failed, or not." in said("recount")
+    assert list(Page.objects.order_by("number").values_list("edited", "failed")) == [
+        (True, False),
+        (False, False),
+    ]
+    assert said("check_library") == "Everything is in order.\n"
+
+
 def test_the_sample_book_is_imported_once() -> None:
     assert "12 pages" in said("import_sample")
     said("import_sample")

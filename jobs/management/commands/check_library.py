@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.apps import apps
@@ -10,8 +11,9 @@ from django.core.management.base import BaseCommand
 from django.db.models import Exists, ForeignKey, Model, OuterRef
 
 from books.models import Page, PageText
+from jobs.lifecycle import failures
 from jobs.lifecycle.common import figures
-from jobs.models import LIVE, OPEN_STATES, Job, JobPage, Status
+from jobs.models import LIVE, OPEN_STATES, Job, JobPage, PageState, Status
 
 SHOWN = 10  # examples of each finding
 
@@ -29,7 +31,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [*dangling(), *unbalanced(), *ended_with_open_pages(), *wrong_openness(), *wrong_staleness()]
+        found = [*dangling(), *unbalanced(), *ended_with_open_pages(), *wrong_openness()]
+        found += [*wrong_staleness(), *wrong_pages()]
         if options["files"]:
             found += missing_files()
         for sentence in found:
@@ -92,6 +95,17 @@ def wrong_staleness() -> Iterator[str]:
     for pk, is_stale in PageText.objects.misjudged().values_list("pk", "is_stale")[:SHOWN]:
         said = "stale, though it is not" if is_stale else "fitting, though it is stale"
         yield f"text {pk}: the translation is kept as {said}; recount mends that"
+
+
+def wrong_pages() -> Iterator[str]:
+    """Pages that are kept as flagged, edited or failed and are not, or the other way round."""
+    for pk, true in islice(Page.objects.all().misjudged().items(), SHOWN):
+        yield f"page {pk}: by its texts {true._asdict()}, which is not what is kept; recount mends that"
+    kept = Page.objects.filter(failed=True).order_by().values_list("book_id", flat=True)
+    rows = JobPage.objects.filter(state=PageState.FAILED).order_by().values_list("job__book_id", flat=True)
+    for pk in sorted({*kept, *rows}):
+        for page_id, must_be in failures.misjudged(pk).items():
+            yield f"page {page_id}: by the ledgers of its jobs failed={must_be}; recount mends that"
 
 
 def missing_files() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`manage.py recount`: make the counts kept on books true again, and which translations are stale."""
+"""`manage.py recount`: make what is kept of books, pages and texts true again."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
 from books.models import Book
+from jobs.lifecycle import failures
 from sourcebatch.lib.adminlog import Actor, record
 
 COUNTS = ("pages_count", "pages_ocr", "pages_translated", "pages_blank", "pages_flagged")
@@ -17,7 +18,8 @@ class Command(BaseCommand):
     """Harmless at any time; says which books were wrong."""
 
     help = (
-        "Count pages, texts and stale translations of every book again, and say where what is kept was wrong."
+        "Count pages, texts and stale translations of every book again, which pages are flagged, edited or failed, "
+        "and say where what is kept was wrong."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,10 +27,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         books = Book.objects.filter(pk=options["book"]) if options["book"] else Book.objects.all()
-        wrong = misjudged = 0
+        wrong = misjudged = untold = 0
         for book in tqdm(books.iterator(), total=books.count(), unit="book", disable=None):
             before = [getattr(book, name) for name in COUNTS]
             misjudged += book.judge_staleness()
+            untold += book.pages.all().judge() + failures.judge(book.pk)
             book.recount()
             after = [getattr(book, name) for name in COUNTS]
             if before != after:
@@ -38,3 +41,5 @@ class Command(BaseCommand):
         self.stdout.write(f"{wrong} books had wrong counts.")
         if misjudged:
             self.stdout.write(f"{misjudged} translations were wrongly called stale or fitting.")
+        if untold:
+            self.stdout.write(f"{untold} pages were wrongly called flagged, edited or failed, or not.")
