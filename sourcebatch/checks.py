@@ -7,14 +7,19 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from sourcebatch.lib.db import is_mongodb, library_alias
+from sourcebatch.lib.quotas import parsed
 
 POSITIVE = (
     "PREPARE_CHUNK_SIZE", "BATCH_MAX_PAGES", "BATCH_MAX_BYTES", "MAX_OPEN_BATCHES", "MAX_ATTEMPTS", "MAX_OUTPUT_TOKENS",
     "GEMINI_TIMEOUT", "FETCH_MAX_BYTES", "IMAGE_MAX_SIDE", "IMAGE_MAX_PIXELS",
 )  # fmt: skip
+FEWEST_TOKENS = 100_000
+FEWEST_BYTES = 100_000_000
+GEMINI_KEEPS = 20_000_000_000
 RESOLUTIONS = ("low", "medium", "high", "ultra_high")
 
 
@@ -54,6 +59,28 @@ def _wrong_figures() -> Iterator[CheckMessage]:
     if settings.BATCH_MAX_BYTES > 2_000_000_000:
         yield Error(
             "BATCH_MAX_BYTES is above 2 GB, which Gemini refuses: use 1900000000.", id="sourcebatch.E003"
+        )
+    yield from _wrong_quotas()
+
+
+def _wrong_quotas() -> Iterator[CheckMessage]:
+    try:
+        shapes, for_all = parsed(str(settings.MAX_ENQUEUED_TOKENS))
+    except ImproperlyConfigured as wrong:
+        yield Error(f"MAX_ENQUEUED_TOKENS: {wrong}", id="sourcebatch.E006")
+    else:
+        for limit in (for_all, *(number for _, number in shapes)):
+            if 0 < limit < FEWEST_TOKENS:
+                yield Error(
+                    f"MAX_ENQUEUED_TOKENS allows {limit} tokens, too few for a batch: give single tokens, not millions.",
+                    id="sourcebatch.E007",
+                )
+    most = settings.MAX_GEMINI_FILE_BYTES
+    if most > GEMINI_KEEPS or (most and most < FEWEST_BYTES):
+        yield Error(
+            f"MAX_GEMINI_FILE_BYTES is {most}: Gemini keeps 20000000000 bytes for a project, and a batch needs some "
+            f"{FEWEST_BYTES}; 18000000000 leaves room for others' files.",
+            id="sourcebatch.E008",
         )
 
 

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 
 from books import texts
 from books.models import PageText
+from jobs import gemini
 from jobs.models import GeminiBatch, Heartbeat, Job, Spending
 from sourcebatch import dashboard
 from tests.admin.test_orders import said
@@ -160,6 +161,27 @@ def test_open_batches_are_held_against_the_cap(boss: Client, settings: Settings)
     assert fact(index(boss).context["health"], "Open batches").tone == "warn"
     settings.MAX_OPEN_BATCHES = 80
     assert fact(index(boss).context["health"], "Open batches").value == "1 of 80"
+
+
+def test_tokens_and_files_at_gemini_are_held_against_their_limits(boss: Client, settings: Settings) -> None:
+    job = order_ocr(make_book(1))
+    assert {one.label for one in index(boss).context["health"]}.isdisjoint(
+        {"Enqueued tokens", "Files at Gemini"}
+    )
+    GeminiBatch.objects.create(
+        job=job, display_name="b", model="gemini-3.5-flash-lite", stage="open", input_tokens=9_000_000,
+        bytes=4_400_000_000, result_bytes=100_000_000, key_fingerprint=gemini.fingerprint(),
+    )  # fmt: skip
+    health = index(boss).context["health"]
+    tokens, files = fact(health, "Enqueued tokens"), fact(health, "Files at Gemini")
+    assert (tokens.value, tokens.tone, tokens.hint) == (
+        "9,000,000 of 10,000,000", "warn", "gemini-3.5-flash-lite"
+    )  # fmt: skip
+    assert (files.value, files.tone) == ("4.5 of 18.0 GB", "good")
+    settings.MAX_ENQUEUED_TOKENS, settings.MAX_GEMINI_FILE_BYTES = "0", 5_000_000_000
+    health = index(boss).context["health"]
+    assert "Enqueued tokens" not in {one.label for one in health}
+    assert fact(health, "Files at Gemini").tone == "warn"
 
 
 def test_the_dashboard_needs_few_queries(boss: Client, django_assert_max_num_queries: Any) -> None:

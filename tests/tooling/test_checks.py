@@ -32,11 +32,21 @@ def test_a_missing_key_is_a_warning(settings: Settings) -> None:
         ("MAX_ATTEMPTS", -1, "sourcebatch.E001"),
         ("MEDIA_RESOLUTION", "sharp", "sourcebatch.E002"),
         ("BATCH_MAX_BYTES", 3_000_000_000, "sourcebatch.E003"),
+        ("MAX_ENQUEUED_TOKENS", "3 million", "sourcebatch.E006"),
+        ("MAX_ENQUEUED_TOKENS", "3000000, *-lite=10", "sourcebatch.E007"),
+        ("MAX_GEMINI_FILE_BYTES", 18, "sourcebatch.E008"),
+        ("MAX_GEMINI_FILE_BYTES", 30_000_000_000, "sourcebatch.E008"),
     ],
 )
 def test_figures_that_cannot_work_are_errors(settings: Settings, name: str, value: object, code: str) -> None:
     setattr(settings, name, value)
     assert ids() == [code]
+
+
+@pytest.mark.parametrize("name", ["MAX_ENQUEUED_TOKENS", "MAX_GEMINI_FILE_BYTES"])
+def test_a_limit_that_is_not_known_is_none(settings: Settings, name: str) -> None:
+    setattr(settings, name, 0)
+    assert ids() == []
 
 
 def test_a_retry_that_would_run_tasks_twice_is_an_error(settings: Settings) -> None:

@@ -7,9 +7,10 @@ import pytest
 from django.test import Client
 from django_q.models import Schedule
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_django.fixtures import Settings
 
 from books.models import ApiToken
-from jobs import tasks
+from jobs import gemini, tasks
 from jobs.models import GeminiBatch, Heartbeat, Stage
 from sourcebatch.lib.clock import now
 from tests.support.library import make_book, order_ocr, run
@@ -91,6 +92,44 @@ def test_an_overdue_schedule_is_named(alive: None) -> None:
 def test_it_counts_the_pages_of_a_day(alive: None, local: LocalGemini) -> None:
     run(order_ocr(make_book(3)))
     assert ask()[1]["pages_last_day"] == 3
+
+
+def at_gemini(settings: Settings, model: str) -> None:
+    """Two open batches, one of them sent as a file, and what was left of one whose files could not be deleted."""
+    settings.MAX_ENQUEUED_TOKENS = f"0, {model}=3000000"
+    job = order_ocr(make_book(1))
+    for name, stage, more in (
+        ("inline", Stage.OPEN, {"inline": True}),
+        ("file", Stage.INTENT, {"bytes": 5_000, "result_bytes": 200}),
+        ("left", Stage.COLLECTED, {"bytes": 900, "result_bytes": 50}),
+    ):
+        GeminiBatch.objects.create(
+            job=job, display_name=name, model=model, stage=stage, key_fingerprint=gemini.fingerprint(),
+            input_tokens=1_000, polled_at=now(), **more,
+        )  # fmt: skip
+
+
+def test_it_tells_what_is_taken_of_geminis_limits(alive: None, settings: Settings) -> None:
+    at_gemini(settings, "gemini-3.5-flash-lite")
+    body = ask()[1]
+    assert body["enqueued_tokens"] == {"gemini-3.5-flash-lite": 2_000}
+    assert body["max_enqueued_tokens"] == {"gemini-3.5-flash-lite": 3_000_000}
+    assert (body["gemini_file_bytes"], body["max_gemini_file_bytes"]) == (6_150, 18_000_000_000)
+    settings.MAX_ENQUEUED_TOKENS, settings.MAX_GEMINI_FILE_BYTES = "0", 0
+    body = ask()[1]
+    assert body["max_enqueued_tokens"] == {"gemini-3.5-flash-lite": None}
+    assert body["max_gemini_file_bytes"] is None
+
+
+def test_metrics_tell_it_by_model(alive: None, settings: Settings) -> None:
+    at_gemini(settings, "gemini-3.8-flash")
+    token = ApiToken.issue("prometheus", ApiToken.Scope.READ)[1]
+    text = Client().get("/metrics", headers={"authorization": f"Bearer {token}"}).content.decode()
+    lines = text.splitlines()
+    assert 'sourcebatch_enqueued_tokens{model="gemini-3.8-flash"} 2000.0' in lines
+    assert 'sourcebatch_enqueued_tokens_max{model="gemini-3.8-flash"} 3e+06' in lines
+    assert "sourcebatch_gemini_file_bytes 6150.0" in lines
+    assert "sourcebatch_gemini_file_bytes_max 1.8e+10" in lines
 
 
 def test_metrics_open_with_a_token_only() -> None:
