@@ -72,7 +72,7 @@ def _wrong_quotas() -> Iterator[CheckMessage]:
         for limit in (for_all, *(number for _, number in shapes)):
             if 0 < limit < FEWEST_TOKENS:
                 yield Error(
-                    f"MAX_ENQUEUED_TOKENS allows {limit} tokens, too few for a batch: give single tokens, not millions.",
+                    f"MAX_ENQUEUED_TOKENS allows {limit} tokens, too few for a batch: give tokens, not millions.",
                     id="sourcebatch.E007",
                 )
     most = settings.MAX_GEMINI_FILE_BYTES

@@ -1,6 +1,7 @@
 """Beyond the cap of open batches users and books take turns; priority goes first."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -77,6 +78,44 @@ def test_only_the_first_who_waits_for_one_limit_keeps_its_share_of_the_other() -
     line = [sized(name, 60, size=100) for name in "bcd"] + [sized("e", 1, model="other", size=100)]
     assert turns(line, [], Room(9, {"m": 50}, bytes=200)) == dict.fromkeys("bcd", NO_TOKENS) | {"e": ""}
     assert turns(line, [], Room(9, {"m": 50}, bytes=150))["e"] == NO_SPACE
+
+
+def turn_of_the_large_one(rounds: int = 200) -> int | None:
+    """Five people always have a small batch to send, one a large one that needs the whole quota of 100 tokens; batches
+    are open for some rounds, each person's for another number. In which round the large one went.
+    """
+    still_open: list[tuple[int, Waiting]] = []
+    line = [sized(f"small{number}", 30, f"user{number}") for number in range(5)]
+    line.append(sized("large", 100, "zoe"))
+    for turn in range(rounds):
+        still_open = [(until, one) for until, one in still_open if until > turn]
+        room = Room(80, {"m": 100 - sum(one.tokens for _, one in still_open)})
+        sent = next_ones(line, [(one.user, one.book_id) for _, one in still_open], room)
+        if "large" in sent:
+            return turn
+        for place, one in enumerate(line):
+            if one.job_id in sent:
+                still_open.append((turn + 2 + place, one))
+                line[place] = replace(one, since=START + dt.timedelta(hours=1 + turn))
+    return None
+
+
+def test_a_large_batch_goes_in_time_though_small_ones_keep_coming() -> None:
+    turn = turn_of_the_large_one()
+    assert turn is not None
+    assert turn < 20
+
+
+def test_it_would_starve_if_small_ones_went_ahead_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: when nothing is kept for it, there is never enough at once."""
+    keep = Room.keep
+
+    def only_what_goes(room: Room, one: Waiting, limits: Sequence[str]) -> None:
+        if not room.lacks(one):
+            keep(room, one, limits)
+
+    monkeypatch.setattr(Room, "keep", only_what_goes)
+    assert turn_of_the_large_one() is None
 
 
 def order(user: str) -> Job:
