@@ -10,7 +10,7 @@ from typing import Any
 from books import texts
 from books.models import Book, Kind, Page, PageText, Source
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic, repeated
+from sourcebatch.lib.db import atomic, in_chunks, repeated
 
 # Texts of so many pages are written in one transaction: a lock of a second, not of a minute.
 CHUNK = 100
@@ -98,8 +98,8 @@ def _change(page: Page, new: NewPage) -> bool:
 
 
 def _texts(book: Book, pages: Mapping[int, Page], given: Sequence[NewPage]) -> None:
-    for start in range(0, len(given), CHUNK):
-        chunk = sorted(given[start : start + CHUNK], key=lambda new: pages[new.number].pk)
+    for some in in_chunks(given, CHUNK):
+        chunk = sorted(some, key=lambda new: pages[new.number].pk)
         with atomic():
             current = _imported([pages[new.number].pk for new in chunk])
             for new in chunk:

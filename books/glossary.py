@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from books import quality
 from books.folding import fold, merged, readable
 from books.models import Book, GlossaryTerm, Kind, PageText, Source
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, in_chunks
 
 MOST_TERMS = 2000  # of one book in one language
 MOST_ON_A_PAGE = 60
@@ -217,11 +217,10 @@ def outdated(book_id: str, target_language: str) -> list[str]:
     if not terms:
         return list(made.exclude(glossary="").order_by("page__number").values_list("page_id", flat=True))
     used = dict(made.order_by("page__number").values_list("page_id", "glossary"))
-    ids = list(used)
     return [
         pk
-        for start in range(0, len(ids), CHUNK)
-        for pk, source in _in_order(ids[start : start + CHUNK])
+        for some in in_chunks(used, CHUNK)
+        for pk, source in _in_order(some)
         if digest(occurring(terms, source)) != used[pk]
     ]
 

@@ -25,6 +25,7 @@ from jobs.models import GeminiBatch, Heartbeat, Job, JobPage, PageState, Status
 from jobs.operations import operations
 from jobs.operations.base import Operation, Order
 from sourcebatch.lib.clock import now
+from sourcebatch.lib.db import in_chunks
 from sourcebatch.lib.stop import stop_requested
 
 BUDGET = 50.0  # seconds: shorter than the minute between two runs, far shorter than django-q2's timeout
@@ -113,8 +114,8 @@ def collect() -> int:
     Heartbeat.beat("collect", jobs=len(ids))
     live = [Status.PENDING, Status.PROCESSING]
     GeminiBatch.objects.unfinished().update(next_poll_at=now())
-    for start in range(0, len(ids), 500):
-        Job.objects.filter(pk__in=ids[start : start + 500], status__in=live).update(next_step_at=now())
+    for some in in_chunks(ids):
+        Job.objects.filter(pk__in=some, status__in=live).update(next_step_at=now())
     return len(ids)
 
 

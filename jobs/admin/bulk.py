@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 
 from jobs.admin import verbs
-from jobs.admin_actions.background import in_chunks, later
+from jobs.admin_actions.background import CHUNK, in_chunks, later
 from jobs.admin_actions.wording import VERBS, Verb
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.models import Job
@@ -90,7 +90,7 @@ def _do(request: HttpRequest, verb: Verb, ids: Sequence[str]) -> None:
 
 def _hand_over(request: HttpRequest, verb: Verb, ids: Sequence[str]) -> None:
     who = verbs.actor(request).name
-    for chunk in in_chunks(ids):
+    for chunk in in_chunks(ids, CHUNK):
         later("jobs.admin.bulk.perform_many", verb.name, chunk, who)
     said = gettext("%(verb)s: the worker goes through %(n)s jobs now; the list shows how far it is.")
     messages.success(request, said % {"verb": verb.label, "n": len(ids)})

@@ -23,6 +23,7 @@ from jobs.lifecycle.create import time_to_expect
 from jobs.operations import operations
 from jobs.operations.base import Operation
 from sourcebatch.lib.adminlog import log
+from sourcebatch.lib.db import in_chunks
 
 MOST_PAGES = 20_000
 """Pages that may be ordered by ticking pages; for more, whole books are ordered."""
@@ -119,8 +120,8 @@ def _place(request: HttpRequest, queryset: Any, recipe: Recipe, choice: Choice) 
 def _make_automatic(request: HttpRequest, queryset: Any) -> None:
     """By id: an update of a filtered list may need a join, which not every database can."""
     ids = list(queryset.order_by().values_list("pk", flat=True))
-    for start in range(0, len(ids), 500):
-        books = Book.objects.filter(pk__in=ids[start : start + 500], automatic=False)
+    for some in in_chunks(ids):
+        books = Book.objects.filter(pk__in=some, automatic=False)
         changed = list(books)
         books.update(automatic=True)
         log(request, changed, CHANGE, NOW_AUTOMATIC)

@@ -1,17 +1,12 @@
 """Long clicks: what would keep the browser waiting is handed to the worker, ids only, in chunks."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django_q.tasks import async_task
 
-CHUNK = 100
+from sourcebatch.lib.db import in_chunks as in_chunks
 
-
-def in_chunks(ids: Sequence[str], size: int = CHUNK) -> Iterator[list[str]]:
-    """The ids in lists of at most `size`."""
-    for start in range(0, len(ids), size):
-        yield list(ids[start : start + size])
+CHUNK = 100  # ids in one task
 
 
 def later(function: str, *args: Any) -> None:

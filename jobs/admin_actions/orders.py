@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from jobs import lifecycle
-from jobs.admin_actions.background import in_chunks, later
+from jobs.admin_actions.background import CHUNK, in_chunks, later
 from jobs.admin_actions.outlook import Choice
 from jobs.lifecycle.common import Actor, LifecycleError
 from jobs.models import Job
@@ -63,7 +63,7 @@ def place(request: HttpRequest, orders: Iterable["lifecycle.NewJob"]) -> Placed:
 
 def place_later(request: HttpRequest, book_ids: Sequence[str], choice: Choice) -> None:
     """Have the worker create the jobs, some books at a time."""
-    for chunk in in_chunks(book_ids):
+    for chunk in in_chunks(book_ids, CHUNK):
         later("jobs.admin_actions.orders.create_many", chunk, asdict(choice), request.user.get_username())
 
 

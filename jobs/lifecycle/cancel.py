@@ -1,7 +1,5 @@
 """Cancel: no page is sent any more, Gemini is told, what Gemini answers all the same is not lost."""
 
-from django.db.models import Q
-
 from jobs.lifecycle import segments
 from jobs.lifecycle.common import Actor, Conflict, note
 from jobs.lifecycle.seize import cancel_at_gemini, let_go, seized
@@ -20,7 +18,7 @@ def cancel(job_id: str, actor: Actor) -> str:
         with atomic():
             held.touch(status=Status.CANCELLED, completed_at=now(), waiting_for="")
             batches = let_go(held)
-            count = held.job.ledger.filter(Q(is_open=True)).update(
+            count = held.job.ledger.open().update(
                 state=PageState.SKIPPED, is_open=False, reason="cancelled", updated_at=now(),
                 error="The job was cancelled before this page had an answer.",
             )  # fmt: skip

@@ -22,12 +22,11 @@ from jobs.models import BatchPreparation, GeminiBatch, Job, JobPage, PageState, 
 from jobs.operations import answers
 from jobs.operations.base import Accepted, Answer, Operation, Order, Refused, Usage
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic, repeated, update_many
+from sourcebatch.lib.db import atomic, in_chunks, repeated, update_many
 
 logger = logging.getLogger(__name__)
 REFUSED_KEPT = 200
 MOST_TOKENS = 100_000_000  # of one answer: more than any model takes or gives, and it fits every column
-IDS_IN_A_QUERY = 500
 ATTEMPTS = 5
 _OUTCOME = ("state", "is_open", "reason", "error", "answer", "escalation", "cost_micro_usd", "updated_at")
 
@@ -115,8 +114,8 @@ def _storable(answer: Answer) -> Answer:
 def _rows(keys: Sequence[str]) -> dict[str, JobPage]:
     """The pages that these keys name, whichever job and batch they are of."""
     found: dict[str, JobPage] = {}
-    for start in range(0, len(keys), IDS_IN_A_QUERY):
-        rows = JobPage.objects.filter(pk__in=keys[start : start + IDS_IN_A_QUERY])
+    for some in in_chunks(keys):
+        rows = JobPage.objects.filter(pk__in=some)
         found |= {row.pk: row for row in rows.select_related("page").order_by()}
     return found
 
@@ -124,8 +123,8 @@ def _rows(keys: Sequence[str]) -> dict[str, JobPage]:
 def preparations(keys: Sequence[str]) -> dict[str, BatchPreparation]:
     """The prepared requests of these pages, without what describes them."""
     found: dict[str, BatchPreparation] = {}
-    for start in range(0, len(keys), IDS_IN_A_QUERY):
-        rows = BatchPreparation.objects.filter(key__in=keys[start : start + IDS_IN_A_QUERY])
+    for some in in_chunks(keys):
+        rows = BatchPreparation.objects.filter(key__in=some)
         found |= {row.key: row for row in rows.defer("request").order_by()}
     return found
 
@@ -271,8 +270,8 @@ def save(rows: Sequence[JobPage]) -> None:
 
 def drop(keys: Sequence[str]) -> None:
     """Delete prepared requests that are of no use any more."""
-    for start in range(0, len(keys), IDS_IN_A_QUERY):
-        BatchPreparation.objects.filter(key__in=keys[start : start + IDS_IN_A_QUERY]).delete()
+    for some in in_chunks(keys):
+        BatchPreparation.objects.filter(key__in=some).delete()
 
 
 def cost_of(job: Job) -> int:

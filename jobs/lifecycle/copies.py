@@ -8,8 +8,7 @@ from books.images import PageImage
 from books.makers import STAND_IN
 from books.models import PageText, Source
 from jobs.operations.base import Request
-
-IDS_IN_A_QUERY = 500
+from sourcebatch.lib.db import in_chunks
 
 
 def request_hash(request: Request, image: PageImage | None, model: str) -> str:
@@ -24,9 +23,9 @@ def answered(hashes: Sequence[str]) -> dict[str, PageText]:
     The stand-in's answers are no model's: with a key of Google's the page is sent.
     """
     found: dict[str, PageText] = {}
-    for start in range(0, len(hashes), IDS_IN_A_QUERY):
+    for some in in_chunks(hashes):
         rows = PageText.objects.filter(
-            request_hash__in=hashes[start : start + IDS_IN_A_QUERY], source=Source.MACHINE, is_flagged=False
+            request_hash__in=some, source=Source.MACHINE, is_flagged=False
         ).exclude(data="").exclude(model__startswith=STAND_IN)  # fmt: skip
         found |= {row.request_hash: row for row in rows.select_related("page__book").order_by("pk")}
     return found

@@ -6,11 +6,10 @@ live jobs of a type is the database's constraint: a creation that loses a race d
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
 
@@ -20,14 +19,12 @@ from jobs import prices
 from jobs.lifecycle.common import Actor, BadOrder, NothingToDo, note
 from jobs.lifecycle.prompts import prompt_in_use
 from jobs.lifecycle.signals import job_ready
-from jobs.models import Job, JobPage, PageState
+from jobs.models import GeminiBatch, Job, JobPage, PageState
 from jobs.operations import operation, operations
 from jobs.operations.base import Operation, Order, Skip
 from jobs.prices import Estimate
-from sourcebatch.lib.db import atomic, races, repeated
+from sourcebatch.lib.db import atomic, in_chunks, races, repeated
 
-T = TypeVar("T")
-CHUNK = 500
 RACES = 10
 OVERWRITES = ("", "machine", "human")
 
@@ -193,7 +190,7 @@ def _write(new: NewJob, decided: Plan, actor: Actor) -> Job:
     if new.page_ids is not None:
         # What was asked for by name is accounted for by name, also when it is left out.
         rows += [_left_out(job, one) for one in decided.skipped]
-    for chunk in _chunks(rows, CHUNK):
+    for chunk in in_chunks(rows):
         JobPage.objects.bulk_create(chunk)
     skipped = len(rows) - len(decided.page_ids)
     job.progress = {
@@ -277,7 +274,7 @@ def _pages(book: Book, asked: list[str] | None) -> list[Page]:
         return list(book.pages.visible().only(*fields).order_by("number"))
     found = {
         page.pk: page
-        for chunk in _chunks(asked, CHUNK)
+        for chunk in in_chunks(asked)
         for page in Page.objects.filter(pk__in=chunk).only(*fields)
     }
     wrong = [pk for pk in asked if pk not in found or found[pk].book_id != book.pk]
@@ -294,7 +291,7 @@ def _skips(pages: Sequence[Page], work: Operation, order: Order) -> tuple[dict[s
     """Reasons by page id, the first that applies, and the live jobs that have some of the pages."""
     skips: dict[str, Skip] = {}
     live_jobs: set[str] = set()
-    for chunk in _chunks(pages, CHUNK):
+    for chunk in in_chunks(pages):
         ids = [page.pk for page in chunk]
         live = dict(
             JobPage.objects.filter(page_id__in=ids, type=work.type, is_open=True).values_list(
@@ -334,16 +331,8 @@ def _skip(page: Page, live_job: str | None, source: str | None, order: Order) ->
     return None
 
 
-def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
-
-
 def time_to_expect() -> dt.timedelta:
     """How long batches took lately, from submission to the end: the median of the last 50, 12 hours without any."""
-    from jobs.models import GeminiBatch
-
     ended: list[Any] = list(
         GeminiBatch.objects.filter(ended_at__isnull=False, submitted_at__isnull=False)
         .order_by("-id").values_list("submitted_at", "ended_at")[:50]

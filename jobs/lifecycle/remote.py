@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jobs import gemini
 from jobs.lifecycle.common import Unavailable
 from jobs.models import GeminiBatch
+from sourcebatch.lib.db import in_chunks
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ def list_batches() -> list[OwnedBatch]:
 def _owners(remote: list[gemini.RemoteBatch]) -> dict[str, str]:
     """Jobs by the name and by the display name of their batches."""
     owners: dict[str, str] = {}
-    for start in range(0, len(remote), 500):
-        chunk = remote[start : start + 500]
+    for chunk in in_chunks(remote):
         names = GeminiBatch.objects.filter(name__in=[one.name for one in chunk])
         displayed = GeminiBatch.objects.filter(display_name__in=[one.display_name for one in chunk])
         owners.update(names.values_list("name", "job_id"))

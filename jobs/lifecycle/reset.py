@@ -1,5 +1,7 @@
 """Reset: preparations go, the batches at Gemini are let go of, unfinished pages wait to be done from the start."""
 
+from collections.abc import Sequence
+
 from django.db.models import Q, QuerySet
 
 from jobs.lifecycle import segments
@@ -8,7 +10,7 @@ from jobs.lifecycle.seize import cancel_at_gemini, let_go, seized
 from jobs.lifecycle.signals import job_ready
 from jobs.models import BatchPreparation, Job, JobPage, PageState, Phase, Status
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, in_chunks
 
 
 def reset(job_id: str, actor: Actor) -> str:
@@ -42,6 +44,11 @@ def unfinished(job: Job) -> QuerySet[JobPage]:
 def reopen(pages: QuerySet[JobPage]) -> int:
     """Put closed pages back to waiting, but for those that another live job has by now; returns how many."""
     rows = list(pages.values_list("pk", "page_id", "type"))
+    return sum(_reopen(some) for some in in_chunks(rows))
+
+
+def _reopen(rows: Sequence[tuple[str, str, str]]) -> int:
+    """The same for some pages, given as ids of their rows and of themselves with the type of the job."""
     taken = set(
         JobPage.objects.filter(page_id__in=[page for _, page, _ in rows], is_open=True)
         .exclude(pk__in=[pk for pk, _, _ in rows]).values_list("page_id", "type")

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from jobs.lifecycle.chunk import drop
 from jobs.lifecycle.common import Actor, Conflict, note
 from jobs.lifecycle.reset import reopen
 from jobs.lifecycle.seize import seized
 from jobs.lifecycle.signals import job_ready
-from jobs.models import BatchPreparation, Job, Status
+from jobs.models import Job, Phase, Status
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import atomic
 
@@ -21,18 +22,18 @@ def retry(job_id: str, actor: Actor, page_ids: Sequence[str] | None = None) -> s
             failed = job.ledger.failed()
             if page_ids is not None:
                 failed = failed.filter(page_id__in=list(page_ids))
-            pages = list(failed.values_list("page_id", flat=True))
+            rows = list(failed.values_list("pk", flat=True))
             count = reopen(failed)
             if not count:
                 raise Conflict(
                     "No page of this job has failed, so there is nothing to retry."
-                    if not pages
+                    if not rows
                     else "Other jobs that are under way have these pages: wait for them or cancel them first."
                 )
-            BatchPreparation.objects.filter(job=job, page_id__in=pages).delete()
+            drop(rows)
             status = Status.PAUSED if job.status == Status.PAUSED else Status.PROCESSING
             held.recount(
-                status=status, batch_phase="preparing", error="", waiting_for="", completed_at=None,
+                status=status, batch_phase=Phase.PREPARING, error="", waiting_for="", completed_at=None,
                 next_step_at=now(), failures=0,
             )  # fmt: skip
             note(job, "retry", actor, f"{count} pages")

@@ -11,12 +11,12 @@ from books.models import Kind, Page, PageText
 from books.texts import text_hash
 from jobs.operations.base import Order
 from jobs.operations.prompts import block
+from sourcebatch.lib.db import in_chunks
 
 EDGE = 600  # characters of a neighbouring page
 # Beyond this many hidden or blank pages there is no seam to speak of.
 REACH = 20  # pages
 EMPTY = text_hash("")
-IDS_IN_A_QUERY = 500
 _KEPT = "_source_looked_up"  # where a page object keeps its source
 
 
@@ -58,10 +58,8 @@ def _source(own: PageText | None, before: PageText | None, after: PageText | Non
 def _transcriptions(ids: Sequence[str]) -> dict[str, PageText]:
     """The current transcriptions of these pages."""
     found: dict[str, PageText] = {}
-    for start in range(0, len(ids), IDS_IN_A_QUERY):
-        rows = PageText.objects.filter(
-            page_id__in=ids[start : start + IDS_IN_A_QUERY], kind=Kind.OCR, is_current=True
-        ).order_by()  # fmt: skip
+    for some in in_chunks(ids):
+        rows = PageText.objects.filter(page_id__in=some, kind=Kind.OCR, is_current=True).order_by()
         found |= {text.page_id: text for text in rows.only("page_id", "data", "text_sha256", "flags")}
     return found
 

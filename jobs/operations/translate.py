@@ -19,6 +19,7 @@ from jobs.operations.gate import passed
 from jobs.operations.generation import generation
 from jobs.operations.sources import EMPTY, Source, book_block, look_up, loops, source_of
 from jobs.operations.usual import usual_length, usual_ratio
+from sourcebatch.lib.db import in_chunks
 
 NO_SOURCE = Skip("no_source", "The page has no transcription to translate: transcribe it first.")
 LOOPING = Skip(
@@ -160,10 +161,8 @@ def _message(source: Source, order: Order, terms: Sequence[Term] = ()) -> str:
 def _sources(ids: Sequence[str]) -> dict[str, tuple[str, list[dict[str, str]]]]:
     """Hash and flags of the current transcription of each page, without its text."""
     found = {}
-    for start in range(0, len(ids), IDS_IN_A_QUERY):
-        rows = PageText.objects.filter(
-            page_id__in=ids[start : start + IDS_IN_A_QUERY], kind=Kind.OCR, is_current=True
-        ).order_by()  # fmt: skip
+    for some in in_chunks(ids, IDS_IN_A_QUERY):
+        rows = PageText.objects.filter(page_id__in=some, kind=Kind.OCR, is_current=True).order_by()
         for page_id, sha256, flags in rows.values_list("page_id", "text_sha256", "flags"):
             found[page_id] = (sha256, flags)
     return found

@@ -2,8 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from itertools import islice
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -82,6 +83,13 @@ def repeated(do: Callable[[], T], attempts: int = 20) -> T:
             # Those who collided once do so again if they come back at the same moment.
             time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def in_chunks(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:
+    """The items in lists of at most `size`: no database takes any number of values in one statement."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
 
 
 def update_many(rows: Sequence[Model], fields: Sequence[str]) -> None:

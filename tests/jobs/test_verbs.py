@@ -1,10 +1,12 @@
 """Cancel, reset, retry, pause, resume: what they do to the job, its pages and the batch at Gemini."""
 
 import datetime as dt
+import sqlite3
 
 import pytest
+from django.db import connections
 
-from books.models import PageText
+from books.models import Page, PageText
 from jobs import lifecycle
 from jobs.lifecycle import Conflict, JobNotFound
 from jobs.lifecycle.allowed import allowed
@@ -12,6 +14,7 @@ from jobs.lifecycle.common import figures
 from jobs.lifecycle.watch import watch
 from jobs.models import BatchPreparation, GeminiBatch, Job, JobEvent, Spending
 from sourcebatch.lib.clock import now
+from sourcebatch.lib.db import library_alias
 from tests.support.library import TESTER, make_book, order_ocr, run
 from tests.support.localgemini import LocalGemini
 
@@ -139,3 +142,27 @@ def test_it_writes_down_who_did_what_and_by_which_way(local: LocalGemini) -> Non
         ("resume", "anna", "admin"),
     ]
     assert events[-1][0] == "finish"
+
+
+def most_values(count: int) -> int:
+    """Let a statement take so many values at the most; how many they were."""
+    limit = sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER
+    return int(connections[library_alias()].connection.setlimit(limit, count))
+
+
+@pytest.mark.skipif(connections[library_alias()].vendor != "sqlite", reason="a limit of SQLite's alone")
+def test_jobs_of_more_pages_than_a_statement_takes_values_are_cancelled_reset_and_retried(
+    request: pytest.FixtureRequest,
+) -> None:
+    """Fewer values than any SQLite takes (32,766) stand for a book that is larger than that."""
+    book = make_book(0)
+    Page.objects.bulk_create([Page(book=book, number=number) for number in range(1, 1201)])
+    job = order_ocr(book)
+    before = most_values(1100)
+    request.addfinalizer(lambda: most_values(before))
+    lifecycle.cancel(job.pk, TESTER)
+    assert lifecycle.reset(job.pk, TESTER) == "The job was reset: 1200 pages wait to be prepared again."
+    job.ledger.update(state="failed", is_open=False)
+    Job.objects.filter(pk=job.pk).update(status="failed", batch_phase="completed")
+    assert lifecycle.retry(job.pk, TESTER) == "1200 failed pages are sent again."
+    assert figures(job.pk).waiting == 1200

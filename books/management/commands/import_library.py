@@ -11,8 +11,7 @@ from books.exports.base import ExportRefused
 from books.exports.library_import import Imported, import_library, opened
 from books.models import Book
 from sourcebatch.lib.adminlog import Actor, record
-
-AT_ONCE = 500
+from sourcebatch.lib.db import in_chunks
 
 
 class Command(BaseCommand):
@@ -41,7 +40,6 @@ class Command(BaseCommand):
 
 def _log(done: Imported) -> None:
     """One entry for each book that something was added to."""
-    ids = sorted(done.books)
-    for start in range(0, len(ids), AT_ONCE):
-        books = Book.objects.filter(pk__in=ids[start : start + AT_ONCE])
+    for some in in_chunks(sorted(done.books)):
+        books = Book.objects.filter(pk__in=some)
         record(Actor("import_library"), books, CHANGE, "Added to from a library export")
