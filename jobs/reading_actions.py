@@ -18,7 +18,7 @@ from books.models import Page, Source
 from books.views.access import staff
 from jobs import statistics_page
 from jobs.lifecycle import Actor, LifecycleError, RealtimeResult, process_now
-from jobs.models import Job, JobPage
+from jobs.lifecycle.realtime import job_under_way
 from jobs.operations import operations
 from jobs.operations.base import Operation
 from sourcebatch.lib import adminlog
@@ -47,14 +47,6 @@ def now(request: HttpRequest, page_id: str, type_: str) -> HttpResponse:
     finally:
         cache.delete(lock)
     return _back(page, target)
-
-
-def job_under_way(page: Page, kind: str, target_language: str) -> Job | None:
-    """The live job that will bring this text of the page, if there is one: what it does is paid for already."""
-    types = [work.type for work in operations().values() if work.kind == kind]
-    rows = JobPage.objects.filter(page=page, type__in=types, is_open=True).select_related("job")
-    jobs = [row.job for row in rows]
-    return next((job for job in jobs if job.target_language in ("", target_language)), None)
 
 
 def _process(request: HttpRequest, page: Page, work: Operation, target: str) -> None:

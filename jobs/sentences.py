@@ -114,6 +114,8 @@ STORED = (
     _("The model %(model)s is not in the list of models and prices: its cost is unknown."),
     _("A person wrote or corrected this text: only \"overwrite\": \"human\" replaces it."),
     _("The page has this text already: send \"overwrite\": true to make it again."),
+    _("This page is being worked on at this moment: look at it again in a minute."),
+    _("The job %(job)s has this page and will bring its text: wait for it, or cancel it first."),
     # Events and the change log
     _("Created: %(why)s"),
     _("Sent: %(why)s"),

@@ -15,8 +15,8 @@ from jobs.lifecycle import spending
 from jobs.lifecycle.common import Actor, BadOrder, Conflict, LifecycleError, Unavailable
 from jobs.lifecycle.create import operation_named
 from jobs.lifecycle.prompts import prompt_in_use
-from jobs.models import PaidCall, PromptVersion
-from jobs.operations import answers
+from jobs.models import Job, JobPage, PaidCall, PromptVersion
+from jobs.operations import answers, operations
 from jobs.operations.base import Accepted, Answer, Operation, Order, Refused, Request, Usage, line_request
 from sourcebatch.lib.db import atomic, repeated
 
@@ -49,6 +49,9 @@ class _Call:
     prompt: PromptVersion
     image: images.PageImage | None = None
     request: Request | None = None
+    saves: bool = False
+    # Two calls at once for the same work on the same page are a double click: the second is refused.
+    once: bool = False
 
 
 def process_now(
@@ -65,6 +68,7 @@ def process_now(
     if save and page_id:
         _refuse_to_replace(work, page, target_language, overwrite)
     call = _prepared(work, page, page_id, text, language, target_language, model, overwrite)
+    call.saves, call.once = save and bool(page_id), bool(page_id)
     answer, cost = _call(call, actor)
     try:
         accepted = (
@@ -72,7 +76,7 @@ def process_now(
         )
     except Refused as refused:
         raise NoText(refused.sentence, reason=refused.reason) from None
-    saved = bool(save and page_id and _saved(call, answer, accepted, cost, overwrite, actor))
+    saved = bool(call.saves and _saved(call, answer, accepted, cost, overwrite, actor))
     return RealtimeResult(
         page_id=page_id, text=accepted.text, model=answer.model_version or call.order.model, usage=answer.usage,
         cost_usd=None if cost is None else Decimal(cost) / 1_000_000, saved=saved,
@@ -142,13 +146,28 @@ def _page(work: Operation, page_id: str, image_url: str, text: str) -> Page:
 
 def _refuse_to_replace(work: Operation, page: Page, target_language: str, overwrite: str) -> None:
     """Before any money is spent: text that may not be replaced."""
-    order = Order(type=work.type, target_language=target_language or page.book.target_language)
-    present = page.current(work.kind, work.target_of(order))
+    target = work.target_of(
+        Order(type=work.type, target_language=target_language or page.book.target_language)
+    )
+    job = job_under_way(page, work.kind, target)
+    if job is not None:
+        raise Conflict(
+            f"The job {job.pk} has this page and will bring its text: wait for it, or cancel it first."
+        )
+    present = page.current(work.kind, target)
     if present is None or overwrite == "human" or (overwrite == "machine" and present.source != Source.HUMAN):
         return
     if present.source == Source.HUMAN:
         raise Conflict('A person wrote or corrected this text: only "overwrite": "human" replaces it.')
     raise Conflict('The page has this text already: send "overwrite": true to make it again.')
+
+
+def job_under_way(page: Page, kind: str, target_language: str) -> Job | None:
+    """The live job that will bring this text of the page, if there is one: what it does is paid for already."""
+    types = [work.type for work in operations().values() if work.kind == kind]
+    rows = JobPage.objects.filter(page=page, type__in=types, is_open=True).select_related("job")
+    jobs = [row.job for row in rows]
+    return next((job for job in jobs if job.target_language in ("", target_language)), None)
 
 
 def _prepared(
@@ -231,10 +250,20 @@ def _begun(call: _Call, actor: Actor) -> tuple[gemini.Reservation, PaidCall]:
     def attempt() -> tuple[gemini.Reservation, PaidCall]:
         with atomic():
             paid = spending.reserve(estimate, model)
+            # Whoever reserves holds the day's row until the end of this transaction, so one at a time looks here.
+            _refuse_the_second(call)
             about = {"page_id": page_id, "type": call.work.type, "model": model, "actor": actor.name}
             return paid, spending.begin_call(paid, **about)
 
     return repeated(attempt)
+
+
+def _refuse_the_second(call: _Call) -> None:
+    """A page that somebody else is paying for at this moment, or has paid for while its image was fetched (I02)."""
+    if call.once and spending.is_under_way(call.page.pk, call.work.type):
+        raise Conflict("This page is being worked on at this moment: look at it again in a minute.")
+    if call.saves:
+        _refuse_to_replace(call.work, call.page, call.order.target_language, call.order.overwrite)
 
 
 def _estimate(call: _Call) -> int | None:

@@ -78,6 +78,12 @@ def _end_call(entry: PaidCall, paid: Reservation, cost: int | None, *, known: bo
             entry.save()
 
 
+def is_under_way(page_id: str, type_: str) -> bool:
+    """Whether a call for this work on this page was begun and has not been answered yet."""
+    begun = PaidCall.objects.filter(page_id=page_id, type=type_, requests=0)
+    return begun.filter(created_at__gt=now() - LOST_AFTER).exists()
+
+
 def settle_lost_calls() -> int:
     """Calls whose process died before the answer: they may have been charged, so what was set aside is spent."""
     count = 0

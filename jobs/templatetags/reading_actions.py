@@ -30,7 +30,7 @@ def process_now(context: dict[str, Any], column: Any) -> dict[str, Any]:
 
 def _under_way(column: Any) -> Any:
     """The live job that has this page for this kind of text; there the page is paid for already."""
-    from jobs.reading_actions import job_under_way
+    from jobs.lifecycle.realtime import job_under_way
 
     return job_under_way(column.page, column.kind, column.target_language)
 

@@ -10,8 +10,8 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from jobs import gemini, lifecycle, tasks
-from jobs.lifecycle import NewJob, NothingToDo
-from jobs.models import GeminiBatch, Heartbeat, Job, JobPage, PageState, Stage, Status
+from jobs.lifecycle import Conflict, NewJob, NothingToDo
+from jobs.models import GeminiBatch, Heartbeat, Job, JobPage, PageState, PaidCall, Stage, Status
 from sourcebatch.health import snapshot
 from sourcebatch.lib.clock import now
 from tests.incidents.support import (
@@ -144,6 +144,47 @@ def test_i02_the_schedule_and_a_person_do_not_order_the_same_page(local: LocalGe
     local.release()
     run(job)
     assert local.sent()["total"] == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_i02_clicks_on_one_page_at_once_are_paid_once(local: LocalGemini) -> None:
+    page = make_book(1).pages.get()
+    local.fault("endpoint", endpoint="generate", do="delay", seconds=1)
+    start, told = threading.Barrier(4), []
+
+    def click() -> None:
+        try:
+            start.wait(20)
+            told.append(lifecycle.process_now("batch_ocr", page_id=page.pk, actor=TESTER).saved)
+        except Conflict as refused:
+            told.append(refused.sentence)
+        finally:
+            connections.close_all()
+
+    crowd = [threading.Thread(target=click) for _ in range(4)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join(60)
+    assert len(local.journal(paid=True)) == PaidCall.objects.count() == 1, told
+    assert told.count(True) == 1
+    assert len([one for one in told if "at this moment" in str(one) or "already" in str(one)]) == 3
+    assert_books_balance()
+
+
+def test_i02_a_page_that_a_job_has_is_not_paid_for_at_once_too(local: LocalGemini) -> None:
+    local.hold()
+    book = make_book(2)
+    job = order_ocr(book)
+    steps_until(job, "submitted")
+    page = book.pages.get(number=1)
+    with pytest.raises(Conflict, match=job.pk):
+        lifecycle.process_now("batch_ocr", page_id=page.pk, overwrite="machine", actor=TESTER)
+    assert len(local.journal(paid=True)) == 1
+    local.release()
+    run(job)
+    assert PaidCall.objects.count() == 1
+    assert lifecycle.process_now("batch_ocr", page_id=page.pk, overwrite="machine", actor=TESTER).saved
 
 
 # --- I03: results in any order ---
