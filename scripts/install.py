@@ -4,7 +4,9 @@ Run by any Python from 3.11 on, with the standard library alone. The stamp in .v
 requirement files and of the interpreter, so a second run installs nothing.
 """
 
+import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 import venv
@@ -56,8 +58,19 @@ def pip_install(kind: str) -> None:
         )
 
 
+def wait_for_others() -> None:
+    """Until the program ends, nobody else installs into this folder: two at once spoil each other's .venv."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Waiting for another make, which installs here ...", flush=True)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+
+
 def main(kind: str) -> None:
     """Make .venv fit for `kind`, which is `run` or `dev`."""
+    wait_for_others()
     if not works():
         print(f"Building {VENV.name} with Python {sys.version.split()[0]} ...", flush=True)
         venv.create(VENV, with_pip=True, clear=VENV.exists())

@@ -4,8 +4,10 @@ Without a GEMINI_API_KEY (and a GEMINI_BASE_URL of your own) a local stand-in fo
 PORT (8000), HOST (127.0.0.1) and ADMIN_PASSWORD come from the environment, all other settings as always.
 """
 
+import fcntl
 import os
 import shlex
+import signal
 import socket
 import sys
 import threading
@@ -16,10 +18,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 HOST = os.environ.get("HOST", "127.0.0.1")
-PORT = int(os.environ.get("PORT", "8000"))
 LOCAL_GEMINI_PORT = 9100
 SAMPLE = ROOT / "books" / "sample"
 START_SECONDS = 60.0
+
+
+def wanted_port() -> int:
+    """PORT as a number; ends the program with a sentence when it is none."""
+    given = os.environ.get("PORT", "").strip() or "8000"
+    if not (given.isascii() and given.isdigit() and 0 < int(given) < 65536):
+        sys.exit(
+            f"PORT is {given!r}, which is no port: say a number from 1 to 65535, such as PORT=8001 make run."
+        )
+    return int(given)
+
+
+PORT = wanted_port()
 
 
 def is_free(host: str, port: int) -> bool:
@@ -61,14 +75,54 @@ def use_local_gemini() -> int | None:
     return port
 
 
+def hold(folder: Path) -> int:
+    """Take the data folder for this run alone, as long as the returned descriptor is open; else end with a sentence.
+
+    Two workers would share the database well, but not two stand-ins: each has batches that the other does not know.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        where = os.read(held, 200).decode(errors="replace").strip()
+        sys.exit(
+            f"Sourcebatch runs with the data in {folder} already ({where}): use that, stop it there by Ctrl-C, "
+            "or say DATA_DIR=another-folder make run."
+        )
+    os.ftruncate(held, 0)
+    os.pwrite(held, f"http://127.0.0.1:{PORT}/admin/, process {os.getpid()}".encode(), 0)
+    return held
+
+
+def ready() -> str | None:
+    """`prepare`, or the end of the program with a sentence where folder or database cannot be written."""
+    from django.db import DatabaseError
+
+    try:
+        import django
+        from django.conf import settings
+
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sourcebatch.settings")
+        django.setup()
+        hold(settings.DATA_DIR)
+        return prepare()
+    except OSError as error:
+        sys.exit(
+            f"Sourcebatch cannot write what it keeps ({error}): make room there, give it the right to write, "
+            "or say DATA_DIR=another-folder make run."
+        )
+    except DatabaseError as error:
+        sys.exit(
+            f"The database cannot be used ({str(error).strip()}): see to its server, its rights and its disk."
+        )
+
+
 def prepare() -> str | None:
     """Database, static files, user and sample book; the administrator's password if it was made now."""
-    import django
     from django.conf import settings
     from django.core.management import call_command
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sourcebatch.settings")
-    django.setup()
     for alias in settings.DATABASES:
         call_command("migrate", database=alias, interactive=False, verbosity=0)
     collect_static()
@@ -144,6 +198,18 @@ def answers(url: str) -> bool:
         return False
 
 
+def end_with_the_terminal() -> None:
+    """A window that is closed ends everything, as Ctrl-C does; nobody reads what is printed then."""
+
+    def hang_up(number: int, frame: object) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGHUP, hang_up)
+
+
 def main() -> int:
     """Prepare, start, wait; 0 when asked to stop, else the exit code of what stopped first."""
     from honcho.manager import Manager
@@ -152,10 +218,11 @@ def main() -> int:
     if not is_free(HOST, PORT):
         sys.exit(f"Port {PORT} is in use: stop the other program, or say PORT={PORT + 1} make run.")
     gemini_port = use_local_gemini()
-    password = prepare()
+    password = ready()
     manager = Manager()
     for name, command in commands(gemini_port).items():
         manager.add_process(name, command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=str(ROOT))
+    end_with_the_terminal()
     threading.Thread(target=announce, args=[password, gemini_port], daemon=True).start()
     manager.loop()
     return 0 if manager.returncode in (130, 143) else manager.returncode or 1

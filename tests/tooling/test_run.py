@@ -130,28 +130,57 @@ def test_a_given_password_works_and_is_not_shown(start_run: Callable[..., Run]) 
     assert "a-password-of-mine-7" not in run.said()
 
 
+def refused(folder: Path, **settings: str) -> str:
+    """What a run says that ends at once, in one sentence and with 1."""
+    env = {
+        **os.environ,
+        "DATA_DIR": str(folder),
+        "DJANGO_SETTINGS_MODULE": "sourcebatch.settings",
+        **settings,
+    }
+    done = subprocess.run(
+        [sys.executable, "scripts/run.py"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+    assert done.returncode == 1
+    said = done.stderr.strip()
+    assert said.count("\n") == 0
+    return said
+
+
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        env = {
-            **os.environ,
-            "PORT": str(port),
-            "DATA_DIR": str(tmp_path),
-            "DJANGO_SETTINGS_MODULE": "sourcebatch.settings",
-        }
-        done = subprocess.run(
-            [sys.executable, "scripts/run.py"],
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 1
-    assert (
-        done.stderr.strip()
-        == f"Port {port} is in use: stop the other program, or say PORT={port + 1} make run."
-    )
+        said = refused(tmp_path, PORT=str(port))
+    assert said == f"Port {port} is in use: stop the other program, or say PORT={port + 1} make run."
+
+
+@pytest.mark.parametrize("port", ["abc", "80000", "-1", "²"])
+def test_a_port_that_is_none_is_one_sentence(tmp_path: Path, port: str) -> None:
+    assert refused(tmp_path, PORT=port).startswith(f"PORT is {port!r}, which is no port")
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    said = refused(tmp_path / "file" / "data", PORT=str(free_port()), PYTHONWARNINGS="ignore")
+    assert said.startswith("Sourcebatch cannot write what it keeps (") and str(tmp_path) in said
+
+
+def test_a_second_run_on_the_same_data_is_refused_and_the_first_goes_on(
+    start_run: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = start_run()
+    said = refused(tmp_path / "data", PORT=str(free_port()), PYTHONWARNINGS="ignore")
+    assert said.startswith(f"Sourcebatch runs with the data in {tmp_path / 'data'} already")
+    assert f"http://127.0.0.1:{run.port}/admin/, process {run.process.pid}" in said
+    assert run.get("/admin/login/").status_code == 200
+
+
+def test_a_closed_terminal_ends_everything(start_run: Callable[..., Run]) -> None:
+    run = start_run()
+    pids = tree(run.process.pid)
+    # As a terminal does: to the whole group in the foreground.
+    os.killpg(run.process.pid, signal.SIGHUP)
+    assert run.process.wait(60) == 0
+    until(lambda: not any(runs(pid) for pid in pids), "all its processes are gone")
