@@ -1,6 +1,7 @@
 """The library's calls of the JSON API."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE
@@ -19,16 +20,27 @@ from books.api_shapes import (
     page_answer,
 )
 from books.deposits import deposit
-from books.models import Book, Kind, Page, PageText
+from books.models import Book, BookQuerySet, Kind, Page, PageText
 from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.http import ApiError, Caller, answer, call, stream
+
+CHUNK = 500
 
 
 @call({200: list[BookAnswer]}, permission="books.view_book", query=BookFilter)
 def list_books(caller: Caller, query: BookFilter) -> StreamingHttpResponse:
     """List the books, newest first, without their pages. Hidden books are left out."""
     books = Book.objects.needing(query.needs) if query.needs else Book.objects.visible()
-    return stream(book_answer(book) for book in books.order_by("-id").iterator(chunk_size=500))
+    return stream(map(book_answer, _newest_first(books.defer("metadata"))))
+
+
+def _newest_first(books: BookQuerySet) -> Iterator[Book]:
+    """A chunk at a time, each by a query of its own: no query takes longer in a larger library."""
+    in_order = books.order_by("-id")
+    chunk = list(in_order[:CHUNK])
+    while chunk:
+        yield from chunk
+        chunk = list(in_order.filter(pk__lt=chunk[-1].pk)[:CHUNK])
 
 
 @call({200: BookWithPagesAnswer, 404: None}, permission="books.view_book", query=BookDetail)

@@ -258,7 +258,9 @@ class Page(models.Model):
             models.Index(fields=["book", "number"], condition=Q(edited=True), name="pages_edited"),
             models.Index(fields=["book", "number"], condition=Q(failed=True), name="pages_failed"),
             models.Index(
-                fields=["-suspicion", "-book", "number"], condition=Q(flagged=True), name="pages_worst_first"
+                fields=["-suspicion", "-book", "number"],
+                condition=Q(flagged=True, hidden=False),
+                name="pages_worst_first",
             ),
         ]
 

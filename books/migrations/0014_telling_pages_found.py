@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
         AddIndexQuietly(
             model_name="page",
             index=models.Index(
-                condition=Q(("flagged", True)),
+                condition=Q(("flagged", True), ("hidden", False)),
                 fields=["-suspicion", "-book", "number"],
                 name="pages_worst_first",
             ),

@@ -56,6 +56,7 @@ def test_what_needs_a_person_is_listed_with_links_that_lead_there(boss: Client) 
     new = texts.NewText("translation", "uno", "machine", target_language="en", based_on=old.text_sha256)
     texts.write(second, new)
     texts.write(second, texts.NewText(kind="ocr", data="another", source="human"))
+    book.recount()
     job = order_ocr(make_book(1))
     Job.objects.filter(pk=job.pk).update(progress={"total": 1, "failed": 1})
     facts = {one.label: one for one in index(boss).context["attention"]}

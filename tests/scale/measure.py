@@ -32,6 +32,9 @@ def main() -> int:
     wanted = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sourcebatch.settings")
     os.environ.setdefault("LOG_LEVEL", "ERROR")
+    # Styles as they lie in static/: nobody needs to have collected them.
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = settings.STORAGES | {"staticfiles": plain}
     django.setup()
     from django.contrib.auth.models import User
     from django.core.cache import cache
