@@ -245,7 +245,8 @@ def _error(error: Any) -> tuple[int | None, str]:
         return None, str(error)[:1000] if error else ""
     code, status = error.get("code"), _word(error.get("status"))
     if isinstance(code, str):
-        code = int(code) if code.isdecimal() else CODES.get(code)
+        # Python reads no number of thousands of digits: no code has more than three.
+        code = int(code) if code.isdecimal() and len(code) < 10 else CODES.get(code)
     if not isinstance(code, int) or isinstance(code, bool):
         code = CODES.get(status)
     return code, str(error.get("message") or status or ("" if code else "an error without a text"))[:1000]

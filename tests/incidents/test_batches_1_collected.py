@@ -245,12 +245,13 @@ def test_i03_the_key_of_another_job_moves_no_text(local: LocalGemini) -> None:
         b'{"key": "KEY", "error": {"code": 13, "message": "\\u0000 \\udfff"}}',
         b'{"key": "KEY", "response": {"usageMetadata": {"promptTokenCount": 100000000000000000000}}}',
         b'{"key": "KEY", "response": {"candidates": [{"content": {"parts": [{"text": "\\ud83d\\u0000"}]}}]}}',
+        b'{"key": "KEY", "error": {"code": "' + b"9" * 5000 + b'"}}',
         b"[" * 100_000,
         b"\xff\xfe\x00",
         b"",
         b'"KEY"',
     ],
-    ids=["nul", "surrogate", "message", "number", "text", "deep", "bytes", "empty", "string"],
+    ids=["nul", "surrogate", "message", "number", "text", "code", "deep", "bytes", "empty", "string"],
 )
 def test_i03_a_line_that_nobody_could_foresee_does_not_stop_the_others(
     local: LocalGemini, settings: Settings, line: bytes
