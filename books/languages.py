@@ -27,6 +27,13 @@ BIBLIOGRAPHIC = {
     "arm": "hy", "geo": "ka", "ice": "is", "alb": "sq", "baq": "eu", "bur": "my", "mac": "mk", "mao": "mi",
     "may": "ms", "slo": "sk", "tib": "bo", "wel": "cy", "scr": "hr", "scc": "sr",
 }  # fmt: skip
+# langcodes' own names of these, kept here because its table of names takes 18 MB of each worker's memory.
+ENGLISH = {
+    "ar": "Arabic", "cs": "Czech", "cu": "Church Slavic", "da": "Danish", "de": "German", "el": "Greek",
+    "en": "English", "es": "Spanish", "fr": "French", "grc": "Ancient Greek", "he": "Hebrew",
+    "hu": "Hungarian", "it": "Italian", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese",
+    "ru": "Russian", "sv": "Swedish", "syc": "Classical Syriac",
+}  # fmt: skip
 PRIVATE = re.compile(r"q[a-t][a-z](-|$)")
 NAMED_IN = ("en", "de", "fr", "it", "es", "nl", "la")
 RTL_SCRIPTS = {"Hebr", "Arab", "Syrc", "Thaa", "Nkoo", "Samr", "Mand", "Adlm", "Rohg"}
@@ -47,6 +54,8 @@ def name_of(code: str) -> str:
     """The English name of a code, `Latin`; `unknown language` for the empty one."""
     if not code:
         return "unknown language"
+    if code in ENGLISH:
+        return ENGLISH[code]
     return langcodes.Language.get(code).display_name("en") if langcodes.tag_is_valid(code) else code
 
 

@@ -1,8 +1,9 @@
 """Languages as people name them become the shortest ISO 639 code; unknown stays unknown."""
 
+import langcodes
 import pytest
 
-from books.languages import direction_of, name_of, normalise, script_of
+from books.languages import ENGLISH, direction_of, name_of, normalise, script_of
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,8 @@ def test_a_code_has_a_name_a_direction_and_a_script(
     code: str, name: str, direction: str, script: str
 ) -> None:
     assert (name_of(code), direction_of(code), script_of(code)) == (name, direction, script)
+
+
+def test_the_names_kept_here_are_those_of_the_library_of_names() -> None:
+    theirs = {code: langcodes.Language.get(code).display_name("en") for code in ENGLISH}
+    assert theirs == ENGLISH
