@@ -23,11 +23,14 @@ from django.utils.translation import gettext
 from jobs.admin import ledger, verbs
 from jobs.admin_actions.wording import VERBS, Verb
 from jobs.lifecycle.common import LifecycleError, figures
-from jobs.models import GeminiBatch, Job, JobPage, Phase, Status
+from jobs.models import GeminiBatch, Job, JobPage, PageState, Phase, Status
 from sourcebatch.lib.sentences import shown
 from sourcebatch.lib.show import link
 
 TITLE_LENGTH = 70  # characters: more of it pushes the way back out of the head of the page
+
+PARTS = ("live", "verbs", "facts", "ledger", "events")
+"""What is looked at again while the job is live: templates, and the ids `job-...` of their places in the page."""
 
 
 @dataclass(frozen=True)
@@ -58,26 +61,21 @@ def show(request: HttpRequest, model_admin: Any, job_id: str) -> HttpResponse:
         "subtitle": None,
         "opts": Job._meta,
         "original": job,
-        "ledger": ledger.page_of(request, job),
-        "events": job.events.order_by("-id")[:50],
         "log_url": link("admin:jobs_job_history", job.pk),
         "live_url": reverse("admin:jobs_job_live", args=[job.pk]),
-        "retry_url": reverse("admin:jobs_job_retry_pages", args=[job.pk]),
-        "may_retry": request.user.has_perm(VERBS["retry"].permission)
-        and not verbs.refusal(job, VERBS["retry"]),
     }
     return TemplateResponse(request, "admin/jobs/job/page.html", context)
 
 
 def live(request: HttpRequest, job_id: str) -> HttpResponse:
-    """What moves on the page, as HTML inside JSON: asked for every few seconds while the job is live."""
+    """What moves on the page, as HTML inside JSON: asked for every few seconds while the job is live.
+
+    The query string is that of the page itself, so that the ledger keeps its filter.
+    """
     job = _job(request, job_id)
     context = _live_context(request, job)
-    return JsonResponse({
-        "live": render_to_string("admin/jobs/job/live.html", context, request),
-        "verbs": render_to_string("admin/jobs/job/verbs.html", context, request),
-        "ended": job.is_ended,
-    })  # fmt: skip
+    parts = {part: render_to_string(f"admin/jobs/job/{part}.html", context, request) for part in PARTS}
+    return JsonResponse({"parts": parts, "ended": job.is_ended})
 
 
 def raw_answer(request: HttpRequest, job_id: str, row_id: str) -> HttpResponse:
@@ -157,6 +155,12 @@ def _live_context(request: HttpRequest, job: Job) -> dict[str, Any]:
         "batches": batches,
         "timeline": _timeline(job, batches),
         "buttons": _buttons(request, job),
+        "ledger": ledger.page_of(request, job),
+        "events": job.events.order_by("-id")[:50],
+        "retry_url": reverse("admin:jobs_job_retry_pages", args=[job.pk]),
+        "may_retry": request.user.has_perm(VERBS["retry"].permission)
+        and not verbs.refusal(job, VERBS["retry"]),
+        "first_read": job.ledger.filter(state=PageState.SUCCEEDED).order_by("number").first(),
         "collect_before": min(
             (one.collect_before for one in batches if one.collect_before and not one.collected_at), default=None
         ),

@@ -4,33 +4,31 @@
 (() => {
     const EVERY = 3000; // milliseconds between two looks at a job that is under way
 
-    // A job's page: what moves is fetched again until the job has ended.
+    // A job's page: what moves is fetched again until the job has ended. What somebody is using stays as it is.
     function watchJob(live) {
-        const verbs = document.getElementById("job-verbs");
-        const put = (where, html) => {
-            if (where && where.dataset.html !== html && !where.contains(document.activeElement)) {
-                where.innerHTML = html;
-                where.dataset.html = html;
-            }
+        const shown = new Map();
+        const inUse = (place) => place.contains(document.activeElement) || place.querySelector(":checked, details[open]");
+        const put = (place, html) => {
+            // The token in a form changes with every answer and means nothing.
+            const plain = html.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
+            if (shown.get(place) === plain) return true;
+            if (inUse(place)) return false;
+            place.innerHTML = html;
+            shown.set(place, plain);
+            return true;
         };
         const look = async () => {
             if (document.hidden) return;
             let answer;
             try {
-                answer = await fetch(live.dataset.url, { headers: { Accept: "application/json" } });
+                answer = await fetch(live.dataset.url + location.search, { headers: { Accept: "application/json" } });
             } catch {
                 return; // the network is away for a moment; the next look tells
             }
             if (!answer.ok) return;
             const now = await answer.json();
-            put(live, now.live);
-            // The token in a form changes with every answer; only a change of the buttons themselves matters.
-            const plain = (html) => html.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
-            if (plain(now.verbs) !== verbs.dataset.plain) {
-                put(verbs, now.verbs);
-                verbs.dataset.plain = plain(now.verbs);
-            }
-            if (now.ended) clearInterval(timer);
+            const done = Object.entries(now.parts).map(([part, html]) => put(document.getElementById(`job-${part}`), html));
+            if (now.ended && done.every(Boolean)) clearInterval(timer);
         };
         const timer = setInterval(look, EVERY);
         document.addEventListener("visibilitychange", look);

@@ -76,9 +76,17 @@ def test_what_goes_on_can_be_fetched_without_loading_the_page_again(operator: Cl
     job = order_ocr(make_book(2))
     answer = operator.get(reverse("admin:jobs_job_live", args=[job.pk])).json()
     assert answer["ended"] is False
-    assert "Pending" in answer["live"]
+    assert "Pending" in answer["parts"]["live"]
+    assert answer["parts"]["ledger"].count("Waiting</") >= 2
     Job.objects.filter(pk=job.pk).update(status="cancelled")
     assert operator.get(reverse("admin:jobs_job_live", args=[job.pk])).json()["ended"] is True
+
+
+def test_the_ledger_is_fetched_again_as_it_was_filtered(operator: Client) -> None:
+    job = order_ocr(make_book(2))
+    address = reverse("admin:jobs_job_live", args=[job.pk])
+    assert "No page is in this state." not in operator.get(address).json()["parts"]["ledger"]
+    assert "No page is in this state." in operator.get(address, {"state": "failed"}).json()["parts"]["ledger"]
 
 
 def test_i14_each_failed_page_shows_its_reason_and_is_redone_with_one_click(operator: Client) -> None:
@@ -243,4 +251,4 @@ def test_who_did_what_is_told_whichever_way_it_was_done(operator: Client, local:
 def test_the_answer_of_the_live_page_is_json_that_escapes_titles(operator: Client) -> None:
     job = order_ocr(make_book(1, title="</script><b>x"))
     body = operator.get(reverse("admin:jobs_job_live", args=[job.pk])).content.decode()
-    assert re.search(r"<b>x", json.loads(body)["live"]) is None
+    assert re.search(r"<b>x", "".join(json.loads(body)["parts"].values())) is None

@@ -112,7 +112,12 @@ def test_progress_moves_without_a_reload_and_the_buttons_follow(
     run_to_the_end(job, local)
     expect(desk.get_by_role("button", name="Pause")).to_be_disabled(timeout=20_000)
     expect(desk.locator("#job-live")).to_contain_text("Completed")
+    expect(desk.locator("#job-ledger tbody").get_by_text("Succeeded")).to_have_count(2)
+    expect(desk.locator("#job-events")).to_contain_text("Finished")
+    expect(desk.locator("#job-facts")).not_to_contain_text("not known yet")
     assert desk.evaluate("window.sameDocument") is True
+    desk.locator("#job-live").get_by_role("link", name="Read").click()
+    expect(desk.get_by_role("heading", name="Transcription")).to_be_visible()
 
 
 def test_a_double_click_on_the_last_button_orders_once(desk: Page, url: str) -> None:
