@@ -4,8 +4,9 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django_q.admin import FailAdmin, resubmit_task
 from django_q.admin import ScheduleAdmin as PlainScheduleAdmin
 from django_q.models import Schedule
 
@@ -26,7 +28,20 @@ else:
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm
     from unfold.forms import UserCreationForm as AdminUserCreationForm
 
+ROLES_HELP = _(
+    "Viewer reads everything, Editor changes books and texts too, Operator also creates jobs, which cost money, "
+    "Administrator does all. Without a role a person sees nothing."
+)
+
 admin.site.index_title = _("Dashboard")
+
+
+@admin.action(permissions=["change"], description=_("Hand the selected tasks to the worker again"))
+def resubmit(model_admin: Any, request: HttpRequest, queryset: Any) -> None:
+    """The tasks are queued again, failed ones deleted: written down before, while they are there."""
+    flag = DELETION if isinstance(model_admin, FailAdmin) else CHANGE
+    adminlog.log(request, queryset, flag, "Handed to the worker again")
+    resubmit_task(model_admin, request, queryset)
 
 
 def dress() -> None:
@@ -34,7 +49,10 @@ def dress() -> None:
     for model, plain in list(admin.site._registry.items()):
         if "unfold" in {base.__module__.partition(".")[0] for base in type(plain).__mro__}:
             continue
-        dressed = type(type(plain).__name__, (type(plain), ModelAdmin), {"list_fullwidth": True})
+        look: dict[str, Any] = {"list_fullwidth": True}
+        if resubmit_task in (plain.actions or ()):
+            look["actions"] = [resubmit]
+        dressed = type(type(plain).__name__, (type(plain), ModelAdmin), look)
         admin.site.unregister(model)
         admin.site.register(model, dressed)
 
@@ -44,13 +62,42 @@ admin.site.unregister([User, Group, Schedule])
 
 @admin.register(User)
 class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
-    """People. Only a superuser makes superusers."""
+    """People. Only a superuser makes superusers.
+
+    Whoever is added gets a role at once and may log in: otherwise a colleague stands before a login that says
+    nothing but that name or password are wrong.
+    """
 
     form = UserChangeForm
     add_form = AdminUserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "last_login")
     list_filter = ("is_active", "is_staff", "groups")
+    filter_horizontal = ("user_permissions",)
+    add_fieldsets = (
+        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        (_("What this person may do"), {"fields": ("is_staff", "groups")}),
+    )
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
+        (_("What this person may do"), {"fields": ("is_active", "is_staff", "groups", "is_superuser")}),
+        (
+            _("Single permissions, beside the roles"),
+            {"classes": ("collapse",), "fields": ("user_permissions",)},
+        ),
+        (_("Important dates"), {"fields": ("last_login", "date_joined")}),
+    )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"is_staff": True, **super().get_changeform_initial_data(request)}
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "is_staff":
+            kwargs |= {"label": _("May log in"), "help_text": _("Without it, the login refuses this person.")}
+        if db_field.name == "groups":
+            kwargs |= {"label": _("Roles"), "help_text": ROLES_HELP, "widget": forms.CheckboxSelectMultiple}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         given = tuple(super().get_readonly_fields(request, obj))
@@ -102,6 +149,11 @@ class LogEntryAdmin(ReadOnlyAdmin):
     search_fields = ("object_repr", "change_message", "user__username")
     list_select_related = ("user", "content_type")
     ordering = ("-id",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Django calls its log “log entries”, which tells a librarian nothing."""
+        title = {"title": _("Change log: who changed what, when and by which way")}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     @admin.display(description=_("Who"), ordering="user")
     def who(self, entry: LogEntry) -> str:

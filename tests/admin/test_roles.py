@@ -10,7 +10,7 @@ from django.urls import reverse
 from books.models import ApiToken, Book
 from jobs import roles
 from jobs.models import Job
-from tests.support.browser import person
+from tests.support.browser import PASSWORD, person
 from tests.support.library import make_book, order_ocr
 
 RoleClient = Callable[[str], Client]
@@ -127,3 +127,33 @@ def test_a_revoked_token_opens_nothing(boss: Client) -> None:
     assert scripts.get("/api/books").status_code == 200
     boss.post(reverse("admin:books_apitoken_changelist"), {"action": "revoke", "_selected_action": row.pk})
     assert scripts.get("/api/books").status_code == 401
+
+
+def test_a_colleague_who_is_added_with_a_role_can_log_in_and_work(as_role: RoleClient) -> None:
+    administrator, address = as_role("Administrator"), reverse("admin:auth_user_add")
+    form = administrator.get(address).context["adminform"].form
+    assert form.initial["is_staff"] is True
+    assert form.fields["groups"].label == "Roles"
+    asked = {
+        "username": "berta", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD, "is_staff": "on",
+        "groups": [str(Group.objects.get(name="Editor").pk)],
+    }  # fmt: skip
+    assert administrator.post(address, asked).status_code == 302
+    berta, book = Client(), make_book(1)
+    berta.post(reverse("admin:login"), {"username": "berta", "password": PASSWORD})
+    page = berta.get(reverse("admin:books_book_change", args=[book.pk]))
+    assert page.status_code == 200
+    assert 'name="_save"' in page.content.decode()
+
+
+def test_roles_and_single_permissions_are_changed_on_a_colleague_s_page(as_role: RoleClient) -> None:
+    administrator, berta = as_role("Administrator"), person("Viewer", "berta")
+    address = reverse("admin:auth_user_change", args=[berta.pk])
+    page = administrator.get(address)
+    assert page.status_code == 200
+    asked = {
+        "username": "berta", "is_active": "on", "is_staff": "on", "date_joined_0": "2026-11-23",
+        "date_joined_1": "12:00", "groups": [str(Group.objects.get(name="Operator").pk)],
+    }  # fmt: skip
+    assert administrator.post(address, asked).status_code == 302
+    assert [group.name for group in berta.groups.all()] == ["Operator"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from books.models import ApiToken, Book
 from sourcebatch.lib.clock import now
@@ -145,6 +146,18 @@ def test_create_token_prints_a_working_token_and_nothing_else(db: None) -> None:
     assert len(printed.split()) == 1
     assert Api(printed.strip()).post("/api/books", BOOK).status == 201
     assert printed.strip() not in str(ApiToken.objects.values())
+
+
+def test_create_token_has_nothing_to_say_about_gemini(db: None, settings: Settings) -> None:
+    settings.GEMINI_API_KEY = ""
+    out, complaints = StringIO(), StringIO()
+    call_command("check", stdout=out, stderr=complaints)
+    assert "GEMINI_API_KEY is not set" in complaints.getvalue()
+    complaints = StringIO()
+    command = load_command_class("books", "create_token")
+    options = {"name": "cron", "scope": "read", "force_color": False, "no_color": False, "skip_checks": False}
+    command.execute(stdout=out, stderr=complaints, **options)
+    assert complaints.getvalue() == ""
 
 
 def test_create_token_makes_tokens_that_only_read_unless_told_otherwise(db: None) -> None:
