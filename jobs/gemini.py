@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ STAND_IN_KEY = "local-stand-in"
 # Our own table of ends: the SDK's `done` forgets PARTIALLY_SUCCEEDED. A state not listed here means: wait.
 WITH_RESULTS = frozenset({SUCCEEDED, PARTIALLY})
 WITHOUT_RESULTS = frozenset({FAILED, CANCELLED, EXPIRED})
+_BATCH_NAME = re.compile(r"batches/[\w.-]*[\w-]")
 
 
 class GeminiError(Exception):
@@ -183,7 +185,7 @@ def download(name: str, destination: Path) -> None:
 def create_from_file(model: str, file_name: str, display_name: str, paid: Reservation) -> RemoteBatch:
     """Start a batch over an uploaded file. Called once: after an error look for `display_name` before repeating."""
     with _translated("start a batch", model):
-        return _batch(
+        return _created(
             _writing().batches.create(model=model, src=file_name, config={"display_name": display_name})
         )
 
@@ -197,7 +199,7 @@ def create_inline(
     requests = [_inlined(line) for line in lines]
     with _translated("start a batch", model):
         source = types.BatchJobSource(inlined_requests=requests)
-        return _batch(
+        return _created(
             _writing().batches.create(model=model, src=source, config={"display_name": display_name})
         )
 
@@ -289,6 +291,14 @@ def _batch(batch: Any) -> RemoteBatch:
         result_file=(dest.file_name or "") if dest else "",
         inline_results=None if inline is None else tuple(_inline_result(one) for one in inline),
     )
+
+
+def _created(batch: Any) -> RemoteBatch:
+    """A batch just made. An answer that does not name it is none: what became of the call must be looked for."""
+    made = _batch(batch)
+    if not _BATCH_NAME.fullmatch(made.name):
+        raise ValueError(f"it names no batch but {made.name[:60]!r}")
+    return made
 
 
 def _inline_result(one: Any) -> dict[str, Any]:

@@ -18,13 +18,13 @@ ENDPOINTS = {
     "files_delete", "download", "models_list", "models_get", "count_tokens", "generate", "create",
     "batches_get", "batches_list", "batches_cancel", "batches_delete", "*",
 }  # fmt: skip
-ACTIONS = {"delay", "error", "drop", "lose_reply", "cut"}
+ACTIONS = {"delay", "error", "drop", "lose_reply", "garble", "cut"}
 WHEN = {"times", "after", "nth", "every", "probability", "seed", "sticky", "match"}
 PLAN = {
     "delay", "run", "hold", "states", "final", "error", "lines", "output", "shuffle", "truncate",
     "ignore_cancel", "lose_result",
 }  # fmt: skip
-ANSWER = {"endpoint", "do", "seconds", "code", "status", "message", "retry_delay", "bytes"}
+ANSWER = {"endpoint", "do", "seconds", "code", "status", "message", "retry_delay", "bytes", "body"}
 FIELDS = {
     "endpoint": {"kind"} | WHEN | ANSWER,
     "page": {"kind"} | WHEN | {"outcome", "code", "message", "text", "key", "block_reason"},

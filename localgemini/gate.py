@@ -115,6 +115,9 @@ async def _pass(call: Call, handler: Handler) -> Response:
         response = refusal(GoogleError(500, "An internal error has occurred. See the server's log."))
     if any(fault["do"] == "lose_reply" for fault in call.faults):
         return await _silence(call, "reply_lost")
+    if garbled := next((fault for fault in call.faults if fault["do"] == "garble"), None):
+        response = Response(str(garbled.get("body", "")), media_type="application/json")
+        call.entry.outcome = "garbled"
     call.entry.status = response.status_code
     if call.cut_after is not None:
         call.entry.outcome = "cut"

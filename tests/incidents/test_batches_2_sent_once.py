@@ -55,6 +55,25 @@ def test_i07_a_lost_reply_is_made_good_by_the_display_name(
     assert_books_balance()
 
 
+@pytest.mark.parametrize("inline", [True, False])
+@pytest.mark.parametrize(
+    "body", ["", "{}", "[]", "<html>", '{"name": 5}', '{"name": "operations/x", "done": true}']
+)
+def test_i07_an_answer_that_names_no_batch_is_a_lost_reply(
+    local: LocalGemini, settings: Settings, inline: bool, body: str
+) -> None:
+    settings.INLINE_MAX_PAGES = 10 if inline else 0
+    local.fault("endpoint", endpoint="create", do="garble", body=body)
+    book = make_book(2)
+    job = order_ocr(book)
+    step(job)
+    failing_step(job)
+    run_patiently(job)
+    assert len(local.journal("create")) == 1
+    assert_each_page_has_its_own_text(book)
+    assert_books_balance()
+
+
 @pytest.mark.parametrize("fault", [{"do": "drop"}, {"do": "error", "code": 503}])
 def test_i07_a_create_that_never_arrived_is_sent_once_more_with_the_same_name(
     local: LocalGemini, fault: dict[str, Any]
