@@ -1,8 +1,9 @@
 """`make simulate`: 1,000 books and 100 million pages under Gemini's limits, as discrete events, without a network.
 
-Which setting binds? Batches wait for a place among the open ones, for tokens of the quota, for a creation of the day;
-pages wait for their image's host. Turns and polls are the program's own (jobs.lifecycle.turns, jobs.lifecycle.polling),
-everything else is what docs/scaling.md says it is. Writes that table with --write.
+Which setting binds? Batches wait for a place among the open ones, for tokens of the quota, for space for their files,
+for a creation of the day; pages wait for their image's host. The first world has the limits that are set here. Turns,
+room and polls are the program's own (jobs.lifecycle.turns, jobs.lifecycle.polling), everything else is what
+docs/scaling.md says it is. Writes that table with --write.
 """
 
 import argparse
@@ -17,6 +18,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.lifecycle.turns import Waiting
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -30,23 +35,35 @@ EPOCH = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 @dataclass(frozen=True)
 class World:
-    """One set of limits. Tokens are input tokens of a page's request; hours are seconds of a batch's life."""
+    """One set of limits. Tokens are input tokens of a page's request, bytes those of its line and of its answer;
+    hours are those of a batch's life; 0 is no limit of tokens or files.
+    """
 
-    name: str = "as shipped"
+    name: str = "as set"
     books: int = 1_000
     pages: int = 100_000_000
     users: int = 10
     hosts: int = 100
     pages_a_second_a_host: float = 1.0
     batch_pages: int = 1_000
+    batch_bytes: int = 1_900_000_000
     open_batches: int = 80
     creations_a_day: int = 700
     queued_tokens: int = 10_000_000
+    file_bytes: int = 18_000_000_000
     tokens_a_page: int = 1_400
+    bytes_a_page: int = 530_000  # an image of 394 KB as base64, and its answer
     batch_hours: tuple[float, float] = (1.0, 9.0)
     poll_first: float = 10.0
     poll_last: float = 900.0
     seed: int = 1
+
+    @property
+    def pages_a_batch(self) -> int:
+        """A batch is cut to what may be at Gemini at all (jobs.lifecycle.bundle)."""
+        tokens = self.queued_tokens // self.tokens_a_page if self.queued_tokens else self.batch_pages
+        files = (self.file_bytes or self.batch_bytes) // self.bytes_a_page
+        return max(1, min(self.batch_pages, tokens, files, self.batch_bytes // self.bytes_a_page))
 
 
 @dataclass
@@ -78,8 +95,8 @@ class Run:
         self._order = itertools.count()
         self._luck = random.Random(self.world.seed)  # noqa: S311
         self._open: dict[int, tuple[Book, int]] = {}
+        self._pages_open = 0
         self._created: deque[float] = deque()
-        self._tokens = 0
         self._wakeup = 0.0
         self.books = self._make()
         self._ready: dict[str, dict[str, Book]] = {book.user: {} for book in self.books}
@@ -117,7 +134,7 @@ class Run:
         if not line:
             return
         book = line.popleft()
-        pages = min(book.left, self.world.batch_pages)
+        pages = min(book.left, self.world.pages_a_batch)
 
         def prepared() -> None:
             book.left -= pages
@@ -134,15 +151,20 @@ class Run:
     def _send(self) -> None:
         """Every place that may be taken now, in the program's own turns."""
         while any(self._ready.values()):
-            why = self._bound()
             self.queue.append(sum(map(len, self._ready.values())))
-            if why:
+            # Where not even the smallest batch may go, it does not matter whose turn it is.
+            ready = [book for books in self._ready.values() for book in books.values()]
+            if why := self._bound(min(ready, key=lambda book: book.ready)):
                 self.held[why] += 1
                 return
             # First among the books of each user, then among the users: what one look at all books would find.
             best = {user: self._best_of(user) for user, books in self._ready.items() if books}
             open_now = [(user, book) for user in best for book in self._open_of[user].elements()]
-            self._create(self._first(list(best.values()), open_now))
+            book = self._first(list(best.values()), open_now)
+            if why := self._bound(book):
+                self.held[why] += 1
+                return
+            self._create(book)
         self.held["nothing is prepared"] += 1
 
     def _best_of(self, user: str) -> Book:
@@ -152,20 +174,33 @@ class Run:
         return self._next_of[user]
 
     def _first(self, books: list[Book], open_now: list[tuple[str, str]]) -> Book:
-        from jobs.lifecycle.turns import Room, Waiting, next_ones
+        from jobs.lifecycle.turns import Room, next_ones
 
-        line = [Waiting(book.id, book.user, book.id, 0, book.since) for book in books]
-        (chosen,) = next_ones(line, open_now, Room(1))
+        (chosen,) = next_ones([self._waiting(book) for book in books], open_now, Room(1))
         return next(book for book in books if book.id == chosen)
 
-    def _bound(self) -> str:
+    def _waiting(self, book: Book) -> "Waiting":
+        from jobs.lifecycle.turns import Waiting
+
+        world = self.world
+        pages = min(book.ready, world.pages_a_batch)
+        tokens, size = pages * world.tokens_a_page, pages * world.bytes_a_page
+        return Waiting(book.id, book.user, book.id, 0, book.since, "model", tokens, size)
+
+    def _bound(self, book: Book) -> str:
+        """The limit that keeps this book, whose turn it is, from sending a batch; nobody overtakes it."""
+        from jobs.lifecycle.turns import Room
+
         world = self.world
         while self._created and self._created[0] <= self.now - DAY:
             self._created.popleft()
-        if len(self._open) >= world.open_batches:
-            return "open batches"
-        if self._tokens + world.batch_pages * world.tokens_a_page > world.queued_tokens:
-            return "tokens enqueued"
+        room = Room(
+            world.open_batches - len(self._open),
+            {"model": world.queued_tokens - self._pages_open * world.tokens_a_page} if world.queued_tokens else {},
+            world.file_bytes - self._pages_open * world.bytes_a_page if world.file_bytes else None,
+        )  # fmt: skip
+        if lacking := room.lacks(self._waiting(book)):
+            return setting_of(lacking[0])
         if len(self._created) >= world.creations_a_day:
             if self._wakeup <= self.now:
                 self._wakeup = self._created[0] + DAY
@@ -175,7 +210,7 @@ class Run:
 
     def _create(self, book: Book) -> None:
         world, number = self.world, next(self._order)
-        pages = min(book.ready, world.batch_pages)
+        pages = min(book.ready, world.pages_a_batch)
         book.ready -= pages
         if not book.ready:
             del self._ready[book.user][book.id]
@@ -183,7 +218,7 @@ class Run:
         self._open[number] = (book, pages)
         self._open_of[book.user][book.id] += 1
         self._created.append(self.now)
-        self._tokens += pages * world.tokens_a_page
+        self._pages_open += pages
         ends = self.now + self._luck.uniform(*world.batch_hours) * 3600
         self._at(self._seen(self.now, ends), lambda: self._collect(number, ends))
 
@@ -201,24 +236,51 @@ class Run:
         book, pages = self._open.pop(number)
         self._open_of[book.user][book.id] -= 1
         self._next_of.pop(book.user, None)
-        self._tokens -= pages * self.world.tokens_a_page
+        self._pages_open -= pages
         self.late.append(self.now - ended)
         self.finish = self.now
         self._send()
 
 
+def setting_of(sentence: str) -> str:
+    """The setting that a sentence of the queue names."""
+    return next(word for word in sentence.split() if word.isupper() and "_" in word)
+
+
+def as_set(books: int, pages: int) -> World:
+    """The limits of these settings, for the model that reads batches."""
+    from django.conf import settings
+
+    from jobs.lifecycle.cap import token_limit
+
+    return World(
+        books=books,
+        pages=pages,
+        batch_pages=settings.BATCH_MAX_PAGES,
+        batch_bytes=settings.BATCH_MAX_BYTES,
+        open_batches=settings.MAX_OPEN_BATCHES,
+        queued_tokens=token_limit(settings.OCR_BATCH_MODEL),
+        file_bytes=settings.MAX_GEMINI_FILE_BYTES,
+        poll_first=settings.POLL_FIRST_SECONDS,
+        poll_last=settings.POLL_LAST_SECONDS,
+    )
+
+
 def worlds(base: World) -> list[World]:
-    """As shipped, and each limit moved by itself."""
+    """As set, and each limit moved by itself."""
     tokens = replace(base, name="tokens: 1,000 million", queued_tokens=1_000_000_000)
-    quick = replace(tokens, name="the same, hosts give 4 pages/s", pages_a_second_a_host=4)
+    small = replace(tokens, name="the same, images of 150 KB", bytes_a_page=204_000)
+    quick = replace(small, name="the same, hosts give 4 pages/s", pages_a_second_a_host=4)
     large = replace(quick, name="the same, 5,000 pages a batch", batch_pages=5_000)
     return [
         base,
         replace(base, name="tokens: 100 million", queued_tokens=100_000_000),
         tokens,
+        small,
         quick,
         large,
         replace(large, name="the same, 10 hosts only", hosts=10),
+        replace(large, name="the same, but space for files without end", file_bytes=0),
     ]
 
 
@@ -253,7 +315,7 @@ def main() -> int:
 
     django.setup()
     lines = [HEAD]
-    for world in worlds(World(books=wanted.books, pages=wanted.pages)):
+    for world in worlds(as_set(wanted.books, wanted.pages)):
         lines.append(row(Run(world).go()))
         print(lines[-1], flush=True)
     if wanted.write:

@@ -311,7 +311,7 @@ def _token_facts(now_taken: Taken) -> list[Fact]:
     """Of each model that is at work: its enqueued tokens against the limit, where one is known."""
     facts = []
     for model, count in sorted(now_taken.tokens.items()):
-        if most := token_limit(model):
+        if count and (most := token_limit(model)):
             text = gettext("%(count)s of %(most)s") % {"count": whole(count), "most": whole(most)}
             # Who is refused has no room for a whole batch: near the limit, not at it.
             tone = "warn" if count >= NEARLY * most else "good"
