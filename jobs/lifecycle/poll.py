@@ -70,9 +70,26 @@ def _end(held: Held, batch: GeminiBatch, remote: gemini.RemoteBatch) -> None:
     try:
         collect(held, batch, remote)
     except (gemini.NotFound, gemini.KeyRefused):
-        # The key that made the batch can see it but not its results: they are gone.
+        if not _results_gone(batch, remote):
+            raise
         assume_charged(held, batch)
         close(held, batch, "results_gone", "Gemini no longer has the results of this page.", spent=True)
+
+
+def _results_gone(batch: GeminiBatch, remote: gemini.RemoteBatch) -> bool:
+    """Whether a refused download means that there is nothing to download: the key sees the batch, but not the file.
+
+    What is wrong with the key itself passes: a key that is put right finds the results where they were.
+    """
+    gemini.get_batch(batch.name)
+    try:
+        gemini.get_file(remote.result_file)
+    except gemini.NotFound:
+        return True
+    except gemini.KeyRefused as refused:
+        # Google says this too of a file that is not there.
+        return refused.code == gemini.FORBIDDEN
+    return False
 
 
 def _note_end(held: Held, batch: GeminiBatch, remote: gemini.RemoteBatch) -> None:

@@ -380,6 +380,46 @@ def test_i06_results_that_are_gone_give_the_pages_back_and_count_as_paid(
     assert_books_balance()
 
 
+@pytest.mark.parametrize(
+    "said", [(401, "Expired."), (403, "Billing is disabled."), (400, "API key expired."), (404, "Not yet.")]
+)
+def test_i06_a_refused_download_is_not_taken_for_lost_results(
+    local: LocalGemini, settings: Settings, said: tuple[int, str]
+) -> None:
+    settings.INLINE_MAX_PAGES = 0
+    book = make_book(2)
+    job = order_ocr(book)
+    steps_until(job, "submitted")
+    local.wait_until_done()
+    local.fault("endpoint", endpoint="download", do="error", code=said[0], message=said[1], times=2)
+    for _ in range(2):
+        failing_step(job)
+    assert ledger(job) == {"submitted": 2}
+    run(job)
+    assert_each_page_has_its_own_text(book)
+    assert len(local.journal("create")) == 1
+
+
+def test_i06_a_key_that_is_blocked_before_the_download_loses_no_results(
+    local: LocalGemini, settings: Settings
+) -> None:
+    settings.INLINE_MAX_PAGES = 0
+    job = order_ocr(make_book(2))
+    steps_until(job, "submitted")
+    local.wait_until_done()
+    blocked = [
+        local.fault("endpoint", endpoint=name, do="error", code=403, message="Blocked.", times=None)
+        for name in ("download", "files_get")
+    ]
+    blocked.append(local.fault("endpoint", endpoint="batches_get", do="error", code=403, after=1, times=None))
+    failing_step(job)
+    assert ledger(job) == {"submitted": 2}
+    for fault in blocked:
+        local.clear_faults(fault)
+    run(job)
+    assert len(local.journal("create")) == 1
+
+
 def test_i03_the_ledger_knows_every_state_it_may_have(local: LocalGemini) -> None:
     """The list of open states and the column that the unique index needs say the same."""
     local.fault("page", outcome="SAFETY", nth=1)
