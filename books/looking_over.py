@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
+from django.contrib.admin.models import CHANGE
 from django.db.models import Exists, OuterRef
 
 from books import quality_neighbours, texts
 from books.models import Book, Kind, PageText, Source
 from books.second_reading.models import Inspection
+from sourcebatch.lib.adminlog import Actor, record
 
 CHUNK = 100
 Ended = Callable[[], bool]
@@ -35,6 +37,7 @@ def one_book(book: Book) -> list[str]:
             found.append(f"Page {pages[at].number}: {finding.reason}")
     if found:
         book.recount()
+        record(Actor(via="schedule"), [book], CHANGE, f"Looked over: {len(found)} texts flagged")
     return found
 
 

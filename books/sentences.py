@@ -88,6 +88,8 @@ STORED = (
     _("%(url)s leads from one address to the next without end: check it."),
     _("%(host)s sent %(url)s badly packed: give another address."),
     # The change log
+    _("Looked over: %(count)s texts flagged"),
+    _("Second readings: %(count)s texts flagged"),
     _("Imported %(title)s: %(count)s pages."),
     _("Updated %(title)s: %(what)s."),
     _("Saved with %(count)s pages"),

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from books import findings
 from books.models import Book, Kind, Page, PageText, Source
-from jobs.admin_actions import PageWork, jobs_of, recipes, work_on_pages
+from jobs.admin_actions import PageWork, jobs_of, recipes, spent_on_trials, work_on_pages
 from sourcebatch.lib.show import link
 
 TILES = 60
@@ -91,10 +91,11 @@ def _state(page: Page, texts: list[PageText], kinds: set[str], work: PageWork) -
 
 
 def _spending(book: Book) -> dict[str, int]:
-    """Micro-dollars: what its jobs cost, and what single pages cost that were done at once."""
+    """Micro-dollars: what its jobs cost, single pages that were done at once, and trials of prompts."""
     jobs = book.jobs.aggregate(spent=Sum("cost_micro_usd"))["spent"] or 0
     single = (
         PageText.objects.filter(page__book=book, job_id="").aggregate(spent=Sum("cost_micro_usd"))["spent"]
         or 0
     )
-    return {"jobs": jobs, "single": single, "all": jobs + single}
+    trials = spent_on_trials(book.pk)
+    return {"jobs": jobs, "single": single, "trials": trials, "all": jobs + single + trials}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.models import CHANGE
 from django.core.cache import cache
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef
@@ -28,19 +29,22 @@ from books.second_reading.engines import Engine, EngineError
 from books.second_reading.judge import judge
 from books.second_reading.layout import Line, plain
 from books.second_reading.models import Inspection, SecondReading
+from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.clock import now
 from sourcebatch.lib.db import atomic
 from sourcebatch.lib.stop import stop_requested
 
 logger = logging.getLogger(__name__)
 CHUNK = 100
+SCHEDULE = Actor(via="schedule")
 Ended = Callable[[], bool]
 
 
 @dataclass
 class Done:
-    """What a run did."""
+    """What a run did, and for whom."""
 
+    by: Actor = SCHEDULE
     read: int = 0
     compared: int = 0
     unreadable: int = 0
@@ -71,7 +75,7 @@ def alone() -> Iterator[bool]:
             yield True
 
 
-def library(ended: Ended) -> str:
+def library(ended: Ended, by: Actor = SCHEDULE) -> str:
     """Go on with the library's books, those that changed last first, until `ended`; what was done, in words."""
     name, absent = engines.chosen()
     if not name:
@@ -79,7 +83,7 @@ def library(ended: Ended) -> str:
     with alone() as mine:
         if not mine:
             return "Another run is reading."
-        done = Done()
+        done = Done(by)
         with engines.running(name) as engine:
             for waiting in _books():
                 if ended():
@@ -103,7 +107,14 @@ def one_book(book: Book, engine: Engine, done: Done, ended: Ended, *, fetch: boo
         return _all_of(book, engine, done, ended, fetch=fetch)
     finally:
         if done.compared > before:
-            done.flagged += judge(book, engine)
+            _flag(book, engine, done)
+
+
+def _flag(book: Book, engine: Engine, done: Done) -> None:
+    found = judge(book, engine)
+    done.flagged += found
+    if found:
+        record(done.by, [book], CHANGE, f"Second readings: {len(found)} texts flagged")
 
 
 def until(seconds: float) -> Ended:

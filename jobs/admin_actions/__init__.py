@@ -6,11 +6,12 @@ from jobs.admin_actions.figures import (
     BookWork,
     PageWork,
     jobs_of,
+    spent_on_trials,
     work_of,
     work_on_pages,
 )
 
 __all__ = [
     "BookWork", "PageWork", "in_chunks", "jobs_of", "order_actions",
-    "recipes", "work_of", "work_on_pages",
+    "recipes", "spent_on_trials", "work_of", "work_on_pages",
 ]  # fmt: skip

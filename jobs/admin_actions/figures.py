@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Q, Sum
 
-from jobs.models import LIVE, Job, JobPage, PageState
+from jobs.models import LIVE, Job, JobPage, PageState, TrialPage
 
 
 @dataclass
@@ -47,6 +47,11 @@ def work_on_pages(page_ids: Iterable[str]) -> dict[str, PageWork]:
         failed = row.error if row.state == PageState.FAILED else ""
         found[row.page_id] = PageWork(row.is_open or (found[row.page_id].under_way and not failed), failed)
     return found
+
+
+def spent_on_trials(book_id: str) -> int:
+    """Micro-dollars that trying prompts on this book's pages has cost."""
+    return TrialPage.objects.filter(trial__book=book_id).aggregate(spent=Sum("cost_micro_usd"))["spent"] or 0
 
 
 def jobs_of(book_id: str, most: int = 20) -> Sequence[Job]:

@@ -25,6 +25,11 @@ _ENDS = {
     ),
     gemini.EXPIRED: ("batch_expired", "The batch expired at Gemini before this page had an answer."),
 }
+# How the log of a job says what became of a batch.
+_SAID = {
+    gemini.SUCCEEDED: "succeeded", gemini.PARTIALLY: "succeeded in part", gemini.FAILED: "failed",
+    gemini.CANCELLED: "was cancelled", gemini.EXPIRED: "expired",
+}  # fmt: skip
 GONE = ("batch_gone", "Gemini no longer knows the batch, so this page has no answer.")
 
 
@@ -102,7 +107,7 @@ def _note_end(held: Held, batch: GeminiBatch, remote: gemini.RemoteBatch) -> Non
         batch.stage, batch.ended_at, batch.result_file = Stage.ENDED, ended, remote.result_file
         batch.collect_before = ended + dt.timedelta(hours=settings.RESULTS_KEPT_HOURS)
         batch.save(update_fields=["stage", "ended_at", "result_file", "collect_before"])
-        note(held.job, "ended", held.actor, f"{batch.name}: {remote.state}")
+        note(held.job, "ended", held.actor, f"{batch.name} {_SAID[remote.state]} at Gemini")
 
 
 def _wait(held: Held, batch: GeminiBatch) -> None:

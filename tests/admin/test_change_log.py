@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command, get_commands
 from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
+from django_q.models import OrmQ, Task
 from pytest_django.fixtures import Settings
 
 from books import texts
@@ -22,6 +23,8 @@ from jobs import lifecycle, tasks
 from jobs.lifecycle import Actor, NewJob
 from jobs.models import Job, JobPage
 from sourcebatch.lib.adminlog import MACHINE, Told, machine_id, record, told
+from sourcebatch.lib.clock import now
+from sourcebatch.lib.sentences import shown
 from sourcebatch.openapi import routes
 from tests.support.library import make_book, order_ocr, run
 from tests.support.localgemini import LocalGemini
@@ -273,7 +276,8 @@ COMMANDS: dict[str, Callable[[Path, Origin], str] | None] = {
     "import_sample": run_import_sample, "import_library": run_import_library, "keep_images": run_keep_images,
     "recount": run_recount, "ensure_admin": run_ensure_admin, "export_book": run_export_book,
     "import_mongodb": run_import_mongodb, "demo_library": run_demo_library,
-    # They change nothing in the library; `restore` puts whole tables in place and is tested below.
+    # They change nothing in the library; `restore` puts whole tables in place and is tested below, what
+    # `second_reading` flags is tested beside its judgement.
     "backup": None, "restore": None, "export_library": None, "check_gemini": None, "second_reading": None,
     "check_library": None, "send_alarms": None, "rebuild_search": None, "worker": None,
 }  # fmt: skip
@@ -306,6 +310,10 @@ def test_what_the_schedules_do_is_logged_as_theirs(local: LocalGemini) -> None:
     said = entries(object_id=job.pk)
     assert ways(object_id=job.pk) == {("schedule", "")}
     assert [one.sentence.partition(":")[0] for one in said] == ["Created", "Sent", "Batch ended", "Finished"]
+    name = job.batches.get().name
+    assert said[2].sentence == f"Batch ended: {name} succeeded at Gemini"
+    with override("de"):
+        assert shown(said[2].sentence) == f"Stapel beendet: {name} ist bei Gemini gelungen"
 
 
 def test_a_job_of_many_pages_is_one_entry_for_each_verb_and_none_for_its_pages() -> None:
@@ -322,6 +330,28 @@ def test_many_books_are_logged_by_few_queries(django_assert_max_num_queries: Any
     with django_assert_max_num_queries(6):
         record(Actor("x"), books, 2, "Changed")
     assert LogEntry.objects.count() == 500
+
+
+@pytest.mark.parametrize(("success", "flag"), [(True, CHANGE), (False, DELETION)])
+def test_tasks_that_a_person_hands_to_the_worker_again_are_logged(
+    operator: Client, success: bool, flag: int
+) -> None:
+    task = Task.objects.create(
+        id="a" * 32, name="ars", func="jobs.tasks.collect", started=now(), stopped=now(), success=success
+    )
+    action = {"action": "resubmit", "_selected_action": [task.pk]}
+    address = reverse(f"admin:django_q_{'success' if success else 'failure'}_changelist")
+    kind = "success" if success else "failure"
+    person = User.objects.get(username="librarian")
+    person.user_permissions.add(Permission.objects.get(codename=f"view_{kind}"))
+    operator.post(address, action)
+    assert not OrmQ.objects.exists(), "who only looks starts nothing"
+    person.user_permissions.add(Permission.objects.get(codename=f"change_{kind}"))
+    operator.post(address, action)
+    assert OrmQ.objects.count() == 1 and Task.objects.exists() is success
+    entry = LogEntry.objects.get(object_id=task.pk)
+    assert (entry.action_flag, told(entry)) == (flag, Told("Handed to the worker again", "admin"))
+    assert entry.user == person
 
 
 def test_a_verb_in_the_admin_is_one_entry_under_the_person(operator: Client) -> None:

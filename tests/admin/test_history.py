@@ -96,6 +96,20 @@ def test_the_change_log_is_filtered_by_way(boss: Client, way: str, said: str) ->
     assert [entry.change_message.partition(" (")[0] for entry in listed] == [said]
 
 
+@pytest.mark.parametrize(
+    ("language", "title"),
+    [
+        ("en", "Change log: who changed what, when and by which way"),
+        ("de", "Änderungsprotokoll: wer was wann und auf welchem Weg geändert hat"),
+        ("fr", "Journal des modifications : qui a changé quoi, quand et par quelle voie"),
+    ],
+)
+def test_the_change_log_says_what_it_is(boss: Client, language: str, title: str) -> None:
+    page = boss.get(reverse("admin:admin_logentry_changelist"), headers={"Accept-Language": language})
+    assert page.context["title"] == title
+    assert title in page.content.decode()
+
+
 def test_the_machine_is_named_after_the_program(boss: Client) -> None:
     record(Actor("recount"), [make_book(0)], 2, "Counts made true again")
     html = boss.get(reverse("admin:admin_logentry_changelist")).content.decode()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from books import looking_over, texts
 from books.models import Book, Page, PageText, Source
@@ -10,6 +11,7 @@ from books.quality_neighbours import Facts, check, facts, printed_number
 from books.second_reading.models import Inspection
 from books.texts import NewText
 from scripts.bench_quality import pages as sample
+from sourcebatch.lib.adminlog import Told, told
 
 
 def book_of(count: int = 12, **more: object) -> list[Facts]:
@@ -153,6 +155,8 @@ def test_what_is_new_is_flagged_with_a_reason_and_counted(book: Book) -> None:
     }
     book.refresh_from_db()
     assert book.pages_flagged == 3
+    entry = told(LogEntry.objects.get(object_id=book.pk))
+    assert entry == Told("Looked over: 3 texts flagged", "schedule")
     looking_over.library(never)
     assert looking_over.library(never) == "Looked over 0 books; 0 texts flagged."
 

@@ -7,6 +7,7 @@ import pytest
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
+from books.admin import book_page
 from books.models import Book, Kind, PageText
 from books.texts import text_hash
 from jobs import tasks
@@ -54,6 +55,7 @@ def test_both_prompts_make_each_page_and_no_page_gets_a_text(local: LocalGemini)
         "tester"
     }
     assert trial.estimated_micro_usd and spent < 3 * trial.estimated_micro_usd
+    assert book_page._spending(book) == {"jobs": 0, "single": 0, "trials": spent, "all": spent}
 
 
 def test_translations_are_tried_on_pages_that_have_a_source(local: LocalGemini) -> None:

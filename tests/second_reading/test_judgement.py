@@ -1,14 +1,19 @@
 """Invented and swapped texts show beside the engine's reading; true ones are left alone."""
 
 import random
+from contextlib import nullcontext
+from io import StringIO
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 
 from books import texts
 from books.models import Book, PageText
-from books.second_reading import run
+from books.second_reading import engines, run
 from books.second_reading.judge import usual_of
 from books.second_reading.models import SecondReading
+from sourcebatch.lib.adminlog import Told, told
 from tests.second_reading.conftest import Remembered, transcription, write
 
 INVENTED = (
@@ -52,6 +57,21 @@ def test_an_invented_text_is_flagged_in_words_a_person_understands(book: Book, e
     assert "reads something else here" in found[7] and "usual in this book are" in found[7]
     book.refresh_from_db()
     assert book.pages_flagged == 1
+    look(book, engine)
+    assert [told(one) for one in LogEntry.objects.filter(object_id=book.pk)] == [
+        Told("Second readings: 1 texts flagged", "schedule")
+    ]
+
+
+def test_what_the_command_flags_is_logged_as_the_commands(
+    book: Book, engine: Remembered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "chosen", lambda: ("remembered", ""))
+    monkeypatch.setattr(engines, "running", lambda name: nullcontext(engine))
+    put(book, 7, INVENTED)
+    call_command("second_reading", book=book.pk, stdout=StringIO())
+    entry = told(LogEntry.objects.get(object_id=book.pk))
+    assert entry == Told("Second readings: 1 texts flagged", "command", "second_reading")
 
 
 def test_texts_that_have_changed_places_are_flagged_with_the_page_they_belong_to(

@@ -8,6 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from books.models import Book
 from books.second_reading import engines, run
 from books.second_reading.models import SecondReading
+from sourcebatch.lib.adminlog import Actor
+
+BY = Actor("second_reading", "command")
 
 
 class Command(BaseCommand):
@@ -28,7 +31,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         ended = run.until(options["seconds"])
         if not options["book"]:
-            self.stdout.write(run.library(ended))
+            self.stdout.write(run.library(ended, BY))
             return
         book = Book.objects.filter(pk=options["book"]).first()
         if book is None:
@@ -43,7 +46,7 @@ class Command(BaseCommand):
         name, absent = engines.chosen()
         if not name:
             return absent
-        done = run.Done()
+        done = run.Done(BY)
         with run.alone() as mine, engines.running(name) as engine:
             if not mine:
                 return "Another run is reading: try again when it has ended."
