@@ -3,9 +3,9 @@ FROM python:3.13-slim
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 DATA_DIR=/data HOST=0.0.0.0 PORT=8000
 WORKDIR /app
-COPY requirements.txt requirements.lock ./
-# What the product needs, in the lock's versions and with its hashes; the local stand-in's OCR engine stays out.
-RUN pip install --no-cache-dir --require-hashes -r requirements.txt -c requirements.lock
+COPY requirements-server.lock ./
+# What a server needs, by hash; the local stand-in's OCR engine stays out.
+RUN pip install --no-cache-dir --require-hashes -r requirements-server.lock
 COPY . .
 RUN useradd --system --uid 10001 --no-create-home sourcebatch \
     && mkdir /data && chown sourcebatch /data \
