@@ -75,7 +75,7 @@ class PersonAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("is_active", "is_staff", "groups")
     filter_horizontal = ("user_permissions",)
     add_fieldsets = (
-        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        (None, {"fields": ("username", "password1", "password2")}),
         (_("What this person may do"), {"fields": ("is_staff", "groups")}),
     )
     fieldsets = (

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 
 from books import images, tasks
 from books.admin import import_source
-from books.admin.import_source import SourceForm
+from books.admin.import_source import CorrectionForm, SourceForm
 from books.images.spread import is_wide
 from books.importers import Given, ImportedBook, ImportedPage, ImportRefused, importers, read
 from books.importers.intake import Wishes, known, take_in
@@ -43,7 +43,7 @@ class Preview:
     @property
     def first_labels(self) -> str:
         labels = [page.label for page in self.book.pages[:SHOWN] if page.label]
-        return ", ".join(labels) + (" …" if len(self.book.pages) > SHOWN else "")
+        return ", ".join(labels) + (" …" if labels and len(self.book.pages) > SHOWN else "")
 
     @property
     def odd_pages(self) -> list[str]:
@@ -124,23 +124,33 @@ def many(request: HttpRequest) -> HttpResponse:
 
 
 def preview(request: HttpRequest) -> HttpResponse:
-    """What would come in; and, when it is confirmed, the import."""
+    """What would come in, with what may be corrected; and, when it is confirmed, the import."""
     _may(request)
     waiting = request.session.get("import")
     if not waiting:
         return HttpResponseRedirect(reverse("admin:books_book_import"))
+    form = CorrectionForm(request.POST if request.method == "POST" else None)
     try:
-        if request.method == "POST":
-            return _import(request, waiting)
+        if request.method == "POST" and form.is_valid():
+            wishes = Wishes(split_spreads="split" in request.POST, **form.corrections())
+            return _import(request, waiting, wishes)
         with import_source.given(waiting) as given:
             found = [_previewed(book, at) for at, book in enumerate(read(given))]
     except ImportRefused as error:
         return _asked(request, SourceForm(), error)
+    if not form.is_bound and len(found) == 1:
+        form = CorrectionForm(initial=_as_found(found[0].book))
     pages = sum(len(one.book.pages) for one in found)
     return _page(
         request, "preview", found=found[:SHOWN], more=max(0, len(found) - SHOWN), pages=pages, source=waiting,
-        can_be_split=any(one.can_be_split for one in found),
+        can_be_split=any(one.can_be_split for one in found), split="split" in request.POST,
+        # A book that is here already is corrected on its own page.
+        form=form if len(found) == 1 and not found[0].here else None,
     )  # fmt: skip
+
+
+def _as_found(book: ImportedBook) -> dict[str, str]:
+    return {"title": book.title, "author": book.author, "language": book.language}
 
 
 def thumbnail(request: HttpRequest, number: int) -> HttpResponse:
@@ -179,9 +189,8 @@ def _pictures(book: ImportedBook) -> list[str]:
     return found
 
 
-def _import(request: HttpRequest, waiting: import_source.Waiting) -> HttpResponse:
+def _import(request: HttpRequest, waiting: import_source.Waiting, wishes: Wishes) -> HttpResponse:
     """Write it, and lead to the book (or to the list, when there are several)."""
-    wishes = Wishes(split_spreads="split" in request.POST)
     if import_source.size(waiting) > IN_BACKGROUND:
         return _later(request, waiting, wishes)
     with import_source.given(waiting) as given:

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from books import languages
 from books.importers import Given, ImportRefused, fetched, read
 from sourcebatch.lib.storage import has
 
@@ -64,6 +65,30 @@ class SourceForm(forms.Form):
         if not self.errors and bool(cleaned.get("url")) == bool(cleaned.get("file")):
             raise forms.ValidationError(_("Give an address or choose a file, one of the two."))
         return cleaned
+
+
+class CorrectionForm(forms.Form):
+    """What a person knows better than the source: title, author and language of the one book that is looked at.
+
+    What is left as it was found is no correction, so later imports may still change it.
+    """
+
+    title = forms.CharField(label=_("Title"), required=False, max_length=2000, show_hidden_initial=True)
+    author = forms.CharField(label=_("Author"), required=False, max_length=2000, show_hidden_initial=True)
+    language = forms.CharField(
+        label=_("Language"), required=False, max_length=60, show_hidden_initial=True,
+        help_text=_("Name or ISO 639 code, such as Latin or la. Empty: unknown; the model finds out."),
+    )  # fmt: skip
+
+    def clean_language(self) -> str:
+        try:
+            return languages.normalise(self.cleaned_data["language"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+    def corrections(self) -> dict[str, str]:
+        """What was changed, by field; of a valid form."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 def too_large() -> ImportRefused:

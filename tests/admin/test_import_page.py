@@ -1,6 +1,7 @@
 """Importing in the admin: a look first, nothing written before it is confirmed, refusals in one sentence."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from books.admin.import_page import Preview
+from books.importers import ImportedBook, ImportedPage
 from books.models import Book
 from tests.admin.test_orders import said
 from tests.support.origin import Answer, Origin
@@ -54,6 +57,48 @@ def test_a_file_is_looked_at_first_and_imported_when_confirmed(boss: Client) -> 
     book = Book.objects.get()
     assert (book.title, book.pages_count, book.created_by) == ("Ars magna", 3, "librarian")
     assert after.redirect_chain[-1][0] == reverse("admin:books_book_change", args=[book.pk])
+
+
+def shown_fields(look: Any) -> dict[str, str]:
+    """The fields of the preview as a browser sends them: each with what was found beside it."""
+    form = look.context["form"]
+    return {
+        f"{prefix}{name}": str(form[name].value() or "")
+        for name in form.fields
+        for prefix in ("", "initial-")
+    }
+
+
+def test_what_a_person_knows_better_is_said_in_the_preview_and_stays(boss: Client) -> None:
+    address = hand_in(boss, manifest())["Location"]
+    asked = shown_fields(boss.get(address))
+    assert asked["title"] == "Ars magna"
+    refused = boss.post(address, asked | {"language": "zzqq"})
+    assert "zzqq" in said(refused)
+    assert not Book.objects.exists()
+    boss.post(address, asked | {"language": "Latin", "author": "Ramon Llull"})
+    book = Book.objects.get()
+    assert (book.title, book.author, book.language) == ("Ars magna", "Ramon Llull", "la")
+    look = boss.get(hand_in(boss, manifest(4))["Location"])
+    assert look.context["form"] is None
+    confirm(boss)
+    book.refresh_from_db()
+    assert (book.pages_count, book.author, book.language) == (4, "Ramon Llull", "la")
+
+
+def test_what_is_left_as_it_was_found_is_no_correction(boss: Client) -> None:
+    address = hand_in(boss, manifest())["Location"]
+    boss.post(address, shown_fields(boss.get(address)))
+    hand_in(boss, manifest().replace(b"Ars magna", b"Ars brevis"))
+    confirm(boss)
+    assert Book.objects.get().title == "Ars brevis"
+
+
+def test_pages_without_names_are_counted_and_nothing_more(boss: Client) -> None:
+    pages = tuple(ImportedPage(str(n), image_url=f"https://x.org/{n}") for n in range(30))
+    assert Preview(ImportedBook("Ars magna", pages=pages), None).first_labels == ""
+    named = (replace(pages[0], label="a1r"), *pages[1:])
+    assert Preview(ImportedBook("Ars magna", pages=named), None).first_labels == "a1r …"
 
 
 def test_an_address_is_fetched_by_the_one_door(boss: Client, origin: Origin) -> None:

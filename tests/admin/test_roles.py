@@ -135,7 +135,7 @@ def test_a_colleague_who_is_added_with_a_role_can_log_in_and_work(as_role: RoleC
     assert form.initial["is_staff"] is True
     assert form.fields["groups"].label == "Roles"
     asked = {
-        "username": "berta", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD, "is_staff": "on",
+        "username": "berta", "password1": PASSWORD, "password2": PASSWORD, "is_staff": "on",
         "groups": [str(Group.objects.get(name="Editor").pk)],
     }  # fmt: skip
     assert administrator.post(address, asked).status_code == 302
