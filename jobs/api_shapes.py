@@ -33,6 +33,10 @@ def _enumerated(schema: dict[str, Any]) -> None:
 JobType = Annotated[str, AfterValidator(_known), Field(json_schema_extra=_enumerated)]
 PageId = Annotated[str, Field(min_length=1, max_length=100)]
 Name = Annotated[str, Field(max_length=100)]
+# What can stand in an address at Gemini as the name of a model and nothing else.
+ModelName = Annotated[
+    str, Field(max_length=100, pattern=r"^([A-Za-z0-9][A-Za-z0-9_@-]*([./][A-Za-z0-9_@-]+)*)?$")
+]
 Overwrite = Annotated[
     bool | Literal["machine", "human"],
     Field(description="true or machine: make machine text again; human: replace a person's text too"),
@@ -55,7 +59,7 @@ class JobBody(Body):
     book_title: Annotated[str, Field(max_length=1000, description="For display only")] = ""
     language: Annotated[str, Field(max_length=100, description="The book's own wins")] = ""
     target_language: Name = ""
-    model: Name = ""
+    model: ModelName = ""
     overwrite: Overwrite = False
 
 
@@ -71,7 +75,7 @@ class OcrNowBody(Body):
     page_id: PageId | None = None
     image_url: ImageUrl | None = None
     language: Name = ""
-    model: Name = ""
+    model: ModelName = ""
     save: bool = True
     overwrite: Overwrite = False
 
@@ -83,7 +87,7 @@ class TranslateNowBody(Body):
     text: Annotated[str, Field(min_length=1, max_length=MAX_TEXT)] | None = None
     language: Name = ""
     target_language: Name = ""
-    model: Name = ""
+    model: ModelName = ""
     save: bool = True
     overwrite: Overwrite = False
 

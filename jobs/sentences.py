@@ -116,6 +116,7 @@ STORED = (
     _("The page has this text already: send \"overwrite\": true to make it again."),
     _("This page is being worked on at this moment: look at it again in a minute."),
     _("The job %(job)s has this page and will bring its text: wait for it, or cancel it first."),
+    _("The disk that holds DATA_DIR is full: make room, the job goes on by itself."),
     # Events and the change log
     _("Created: %(why)s"),
     _("Sent: %(why)s"),

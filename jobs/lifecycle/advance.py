@@ -5,6 +5,7 @@ chunk, or send a batch. Its answer is the JSON of the contract.
 """
 
 import datetime as dt
+import errno
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ from sourcebatch.lib.clock import now, rfc3339
 from sourcebatch.lib.db import atomic
 
 LIMIT_PAUSE = dt.timedelta(minutes=15)
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ def _step(held: Held) -> Step:
         return _queued(held, queued.sentence, pause, **queued.detail)
     except (gemini.GeminiError, Unavailable) as failing:
         raise _unavailable(held, failing) from failing
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        sentence = "The disk that holds DATA_DIR is full: make room, the job goes on by itself."
+        raise _unavailable(held, Unavailable(sentence)) from error
     held.touch(next_step_at=_next_step(job, step), failures=0, waiting_for=job.waiting_for)
     tidy(job)
     return step

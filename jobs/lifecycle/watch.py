@@ -44,6 +44,10 @@ def watch(actor: Actor) -> int:
         except (gemini.GeminiError, Unavailable) as failing:
             logger.warning("Batch %s could not be looked at: %s", batch, failing.sentence)
             schedule_poll(batch)
+        except Exception:
+            # Whatever it is, the results of the others must not run out of time behind it.
+            logger.exception("Batch %s could not be looked at; that is tried again later.", batch)
+            schedule_poll(batch)
     return ended
 
 

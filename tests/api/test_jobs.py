@@ -136,6 +136,8 @@ def test_it_names_pages_that_do_not_exist_or_belong_to_another_book(
         ("overwrite", {"overwrite": 1}),
         ("overwrite", {"overwrite": None}),
         ("model", {"model": 3}),
+        ("model", {"model": "../files?key=x"}),
+        ("model", {"model": "gemini..flash"}),
         ("book_title", {"book_title": "x" * 1001}),
     ],
 )

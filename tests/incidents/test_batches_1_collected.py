@@ -1,7 +1,9 @@
 """I01 to I06: nobody forgets to collect, no page gets another page's text, no batch is given up by mistake."""
 
 import datetime as dt
+import errno
 import json
+import os
 import threading
 
 import pytest
@@ -11,6 +13,7 @@ from pytest_django.fixtures import Settings
 
 from jobs import gemini, lifecycle, tasks
 from jobs.lifecycle import Conflict, NewJob, NothingToDo
+from jobs.lifecycle.watch import watch
 from jobs.models import GeminiBatch, Heartbeat, Job, JobPage, PageState, PaidCall, Stage, Status
 from sourcebatch.health import snapshot
 from sourcebatch.lib.clock import now
@@ -98,6 +101,58 @@ def test_i01_one_batch_that_cannot_be_collected_does_not_keep_the_others_waiting
     run(job)
     assert ledger(job) == {"succeeded": 6}
     assert_nothing_sent_twice(local)
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch, *, times: int) -> None:
+    """A disk without room left, as the kernel tells it when something must really be on it."""
+    left, real = [times], os.fsync
+
+    def fsync(file: int) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_i01_a_full_disk_is_said_and_loses_nothing(
+    local: LocalGemini, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.INLINE_MAX_PAGES = 0
+    book = make_book(3)
+    job = order_ocr(book)
+    full_disk(monkeypatch, times=1)
+    assert "is full" in failing_step(job).sentence
+    job.refresh_from_db()
+    assert "is full" in job.waiting_for
+    steps_until(job, "submitted")
+    local.wait_until_done()
+    full_disk(monkeypatch, times=1)
+    assert "is full" in failing_step(job).sentence
+    run(job)
+    assert_each_page_has_its_own_text(book)
+    assert_nothing_sent_twice(local)
+
+
+def test_i01_whatever_happens_to_one_batch_the_watch_collects_the_others(
+    local: LocalGemini, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.INLINE_MAX_PAGES = 0
+    local.hold()
+    jobs = [order_ocr(make_book(1)) for _ in range(2)]
+    for job in jobs:
+        steps_until(job, "submitted")
+        lifecycle.pause(job.pk, TESTER)
+    local.release()
+    local.wait_until_done()
+    GeminiBatch.objects.update(next_poll_at=None)
+    full_disk(monkeypatch, times=1)
+    watch(TESTER)
+    assert [ledger(job) for job in jobs] == [{"submitted": 1}, {"succeeded": 1}]
+    GeminiBatch.objects.update(next_poll_at=None)
+    watch(TESTER)
+    assert ledger(jobs[0]) == {"succeeded": 1}
 
 
 # --- I02: the same pages submitted several times ---
