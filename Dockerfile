@@ -13,5 +13,5 @@ RUN useradd --system --uid 10001 --no-create-home sourcebatch \
 USER sourcebatch
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --start-period=30s CMD ["python", "-c", "import socket; socket.create_connection(('127.0.0.1', 8000), 5)"]
+HEALTHCHECK --start-period=30s CMD ["python", "-c", "import os, socket; socket.create_connection(('127.0.0.1', int(os.environ['PORT'])), 5)"]
 CMD ["python", "-m", "gunicorn", "-c", "deploy/gunicorn.py", "sourcebatch.wsgi"]

@@ -19,5 +19,7 @@ max_requests = 10_000
 max_requests_jitter = 1_000
 # Signs of life on a disk that is busy would look like a stuck process.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+# Nobody steers it by a socket: systemd and Docker send signals, and its user has no home to put one.
+control_socket_disable = True
 accesslog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(L)ss'
