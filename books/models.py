@@ -371,11 +371,6 @@ class PageText(models.Model):
         return f"{self.get_kind_display()} {self.created_at:%Y-%m-%d %H:%M}"
 
     @property
-    def by_stand_in(self) -> bool:
-        """Whether the local stand-in for Gemini made it, not a model of Google's."""
-        return makers.is_stand_in(self.model)
-
-    @property
     def maker(self) -> str:
         """The model as people read it; empty where none is known."""
         return makers.named(self.model)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from books import texts
 from books.diff import Piece, word_diff
-from books.models import Book, Kind, Page, PageQuerySet, PageText, Source
+from books.models import Kind, Page, PageQuerySet, PageText, Source
 from books.rendering import direction, render
 from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.db import atomic, repeated
@@ -134,11 +134,6 @@ def neighbours(page: Page, pages: PageQuerySet | None = None) -> Neighbours:
         others.filter(number__lt=page.number).order_by("-number").first(),
         others.filter(number__gt=page.number).order_by("number").first(),
     )
-
-
-def page_numbered(book: Book, number: int) -> Page | None:
-    """The page of that number, hidden or not."""
-    return Page.objects.filter(book=book, number=number).first()
 
 
 def save(page: Page, edit: Edit, *, author: str) -> PageText | None:

@@ -28,9 +28,8 @@ from django_q.cluster import Sentinel
 from sourcebatch.lib.stop import request_stop, stop_requested
 
 RESTART_ME = 75  # EX_TEMPFAIL: what a supervisor takes as "start it again"
-SILENT_SECONDS = (
-    120.0  # the guard looks after its pool twice a second; a database may hold it up for 20 seconds
-)
+# The guard looks after its pool twice a second; a database may hold it up for 20 seconds.
+SILENT_SECONDS = 120.0
 STUCK_SECONDS = 60.0  # a queued task that no idle worker takes, a result that nobody saves
 LONGEST_PAUSE = 30.0  # seconds between two starts of a cluster that does not hold
 

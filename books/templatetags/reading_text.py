@@ -5,7 +5,7 @@ from django.utils.safestring import SafeString
 
 from books.models import Page
 from books.page_images import thumbnail_address
-from books.rendering import ALONE, LABELS, direction, render
+from books.rendering import ALONE, LABELS, render
 from sourcebatch.lib.show import language_name, money
 
 register = template.Library()
@@ -21,12 +21,6 @@ def page_tags() -> list[tuple[str, str]]:
 def page_text(data: str) -> SafeString:
     """A page's text as safe HTML."""
     return render(data)
-
-
-@register.filter
-def text_direction(code: str) -> str:
-    """`ltr`, `rtl` or `auto` for a language's code."""
-    return direction(code)
 
 
 @register.filter

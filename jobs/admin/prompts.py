@@ -18,7 +18,7 @@ from jobs.admin import trials
 from jobs.lifecycle.prompts import put_in_use
 from jobs.models import PromptVersion
 from jobs.operations import operations
-from jobs.operations.prompts import PromptError, check, variables
+from jobs.operations.prompts import PromptError
 from sourcebatch.lib.adminbase import KeptAdmin
 from sourcebatch.lib.adminlog import log
 from sourcebatch.lib.db import atomic
@@ -45,7 +45,7 @@ class PromptForm(forms.ModelForm[PromptVersion]):
         type_, text = cleaned.get("type", ""), cleaned.get("text", "")
         if type_ in operations() and text:
             try:
-                check(text, variables(operations()[type_].prompt_file.read_text(encoding="utf-8")))
+                operations()[type_].check_prompt(text)
             except PromptError as error:
                 self.add_error("text", str(error))
         return cleaned

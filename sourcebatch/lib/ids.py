@@ -5,7 +5,6 @@ import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-LENGTH = 26
 
 
 def new_id(moment: dt.datetime | None = None) -> str:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from books.texts import text_hash
 from jobs.lifecycle.prompts import prompt_in_use
 from jobs.models import GeminiModel, Price, PromptVersion
+from jobs.operations import operations
 from tests.admin.test_orders import said
 from tests.support.library import make_book, order_ocr
 
@@ -47,6 +48,15 @@ def test_a_prompt_that_cannot_be_filled_in_is_refused(boss: Client, text: str) -
     answer = add(boss, text)
     assert answer.status_code == 200
     assert PromptVersion.objects.filter(type="batch_ocr").count() == 1
+
+
+@pytest.mark.parametrize("type_", sorted(operations()))
+def test_a_prompt_may_use_each_variable_of_its_operation_also_those_that_our_own_does_not(
+    boss: Client, type_: str
+) -> None:
+    text = " ".join(f"${name}" for name in sorted(operations()[type_].prompt_variables))
+    boss.post(reverse("admin:jobs_promptversion_add"), {"type": type_, "text": text})
+    assert PromptVersion.objects.filter(type=type_, text=text).count() == 1
 
 
 def test_a_version_is_never_changed(boss: Client) -> None:
