@@ -18,10 +18,6 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from jobs.lifecycle.turns import Waiting
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -96,6 +92,8 @@ class Run:
         self._luck = random.Random(self.world.seed)  # noqa: S311
         self._open: dict[int, tuple[Book, int]] = {}
         self._pages_open = 0
+        self._most = self.world.pages_a_batch
+        self._small: dict[str, int] = {}
         self._created: deque[float] = deque()
         self._wakeup = 0.0
         self.books = self._make()
@@ -134,12 +132,13 @@ class Run:
         if not line:
             return
         book = line.popleft()
-        pages = min(book.left, self.world.pages_a_batch)
+        pages = min(book.left, self._most)
 
         def prepared() -> None:
             book.left -= pages
             book.ready += pages
             self._ready[book.user][book.id] = book
+            self._note_small(book)
             self._next_of.pop(book.user, None)
             if book.left:
                 line.append(book)
@@ -153,19 +152,24 @@ class Run:
         while any(self._ready.values()):
             self.queue.append(sum(map(len, self._ready.values())))
             # Where not even the smallest batch may go, it does not matter whose turn it is.
-            ready = [book for books in self._ready.values() for book in books.values()]
-            if why := self._bound(min(ready, key=lambda book: book.ready)):
+            if why := self._bound(min(self._small.values(), default=self._most)):
                 self.held[why] += 1
                 return
             # First among the books of each user, then among the users: what one look at all books would find.
             best = {user: self._best_of(user) for user, books in self._ready.items() if books}
             open_now = [(user, book) for user in best for book in self._open_of[user].elements()]
             book = self._first(list(best.values()), open_now)
-            if why := self._bound(book):
+            if why := self._bound(min(book.ready, self._most)):
                 self.held[why] += 1
                 return
             self._create(book)
         self.held["nothing is prepared"] += 1
+
+    def _note_small(self, book: Book) -> None:
+        """Keep in mind the books that have less than a whole batch ready."""
+        self._small.pop(book.id, None)
+        if 0 < book.ready < self._most:
+            self._small[book.id] = book.ready
 
     def _best_of(self, user: str) -> Book:
         if user not in self._next_of:
@@ -174,22 +178,15 @@ class Run:
         return self._next_of[user]
 
     def _first(self, books: list[Book], open_now: list[tuple[str, str]]) -> Book:
-        from jobs.lifecycle.turns import Room, next_ones
+        from jobs.lifecycle.turns import Room, Waiting, next_ones
 
-        (chosen,) = next_ones([self._waiting(book) for book in books], open_now, Room(1))
+        line = [Waiting(book.id, book.user, book.id, 0, book.since) for book in books]
+        (chosen,) = next_ones(line, open_now, Room(1))
         return next(book for book in books if book.id == chosen)
 
-    def _waiting(self, book: Book) -> "Waiting":
-        from jobs.lifecycle.turns import Waiting
-
-        world = self.world
-        pages = min(book.ready, world.pages_a_batch)
-        tokens, size = pages * world.tokens_a_page, pages * world.bytes_a_page
-        return Waiting(book.id, book.user, book.id, 0, book.since, "model", tokens, size)
-
-    def _bound(self, book: Book) -> str:
-        """The limit that keeps this book, whose turn it is, from sending a batch; nobody overtakes it."""
-        from jobs.lifecycle.turns import Room
+    def _bound(self, pages: int) -> str:
+        """The limit that keeps a batch of so many pages from going; nobody overtakes the one whose turn it is."""
+        from jobs.lifecycle.turns import Room, Waiting
 
         world = self.world
         while self._created and self._created[0] <= self.now - DAY:
@@ -199,7 +196,8 @@ class Run:
             {"model": world.queued_tokens - self._pages_open * world.tokens_a_page} if world.queued_tokens else {},
             world.file_bytes - self._pages_open * world.bytes_a_page if world.file_bytes else None,
         )  # fmt: skip
-        if lacking := room.lacks(self._waiting(book)):
+        tokens, size = pages * world.tokens_a_page, pages * world.bytes_a_page
+        if lacking := room.lacks(Waiting("", "", "", 0, EPOCH, "model", tokens, size)):
             return setting_of(lacking[0])
         if len(self._created) >= world.creations_a_day:
             if self._wakeup <= self.now:
@@ -210,8 +208,9 @@ class Run:
 
     def _create(self, book: Book) -> None:
         world, number = self.world, next(self._order)
-        pages = min(book.ready, world.pages_a_batch)
+        pages = min(book.ready, self._most)
         book.ready -= pages
+        self._note_small(book)
         if not book.ready:
             del self._ready[book.user][book.id]
         self._next_of.pop(book.user, None)
