@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from tests.incidents.site import ROOT, Site
 from tests.support.localgemini import LocalGemini
@@ -54,6 +55,16 @@ def test_i16_a_worker_killed_in_the_middle_is_followed_by_one_that_finishes(
     assert (seen["status"], seen["texts"]) == ("completed", PAGES)
     assert sum(origin.requests.values()) <= PAGES + CHUNK
     assert gemini.sent()["keys_twice"] == {}
+
+
+@pytest.mark.django_db
+def test_i16_what_was_committed_survives_a_power_cut_too() -> None:
+    """Both ways are the databases' own word for: a commit returns when it is on the disk."""
+    on_disk = {"sqlite": ("PRAGMA synchronous", {2, 3}), "postgresql": ("SHOW synchronous_commit", {"on"})}
+    query, good = on_disk[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        assert cursor.fetchone()[0] in good
 
 
 # --- I17: two workers, a script and clicks at once ---
