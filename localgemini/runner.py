@@ -26,6 +26,7 @@ from localgemini.responder import Page, Responder
 log = logging.getLogger("localgemini")
 CHECKPOINT = 0.5  # seconds between notes of what is done
 BUSY, IDLE = 0.02, 0.5  # seconds between looks at the open batches
+PAUSE = 2.0  # seconds before work goes on that the disk had no room for
 WITH_RESULTS = {SUCCEEDED, "BATCH_STATE_PARTIALLY_SUCCEEDED"}
 
 
@@ -109,10 +110,24 @@ class Runner:
                 )
         except FileNotFoundError:
             self.batches.end(row, FAILED, {"code": 5, "message": "The input file was deleted."})
+        except (OSError, sqlite3.OperationalError) as error:
+            self._again(row, error)
         except Exception:
             log.exception("batches/%s failed", row["id"])
             self.batches.end(row, FAILED, {"code": 13, "message": "Internal error encountered."})
         self.wake()
+
+    def _again(self, row: sqlite3.Row, error: Exception) -> None:
+        """The disk is full, say: the batch goes on from the place it had noted, as soon as that can be written."""
+        log.warning("batches/%s waits for %s s: %s", row["id"], PAUSE, error)
+        while not self._stopping.wait(PAUSE):
+            try:
+                self.store.run(
+                    "UPDATE batch SET stage = 'queued' WHERE id = ? AND stage = 'working'", row["id"]
+                )
+            except sqlite3.OperationalError:
+                continue
+            return
 
     def stopped(self, batch_id: str) -> bool:
         """Whether work on this batch should end: the server stops, or the batch is no longer wanted."""

@@ -113,6 +113,26 @@ def test_i16_it_goes_on_with_a_batch_after_any_number_of_kills(
     assert all(mark_of(image) in row for image, row in zip(images.values(), rows, strict=True))
 
 
+def test_a_batch_that_could_not_be_written_goes_on_when_it_can(
+    server: LocalGemini, client_for: MakeClient
+) -> None:
+    client = client_for(server)
+    file = server.data_dir.parent / "batch.jsonl"
+    file.write_bytes(line("p1", jpeg("one")))
+    sent = client.files.upload(file=file, config={"mime_type": "jsonl"})
+    # No test fills the disk; a file where the folder of results was refuses to be written as surely.
+    work, aside = server.data_dir / "work", server.data_dir / "aside"
+    work.rename(aside)
+    work.touch()
+    job = client.batches.create(model=MODEL, src=sent.name or "")
+    server.wait_for(lambda: "waits for" in server.log.read_text())
+    assert client.batches.get(name=job.name or "").state == types.JobState.JOB_STATE_RUNNING
+    work.unlink()
+    aside.rename(work)
+    server.wait_until_done()
+    assert client.batches.get(name=job.name or "").state == types.JobState.JOB_STATE_SUCCEEDED
+
+
 def test_it_finishes_an_upload_that_a_kill_interrupted(server: LocalGemini) -> None:
     headers = {
         "x-goog-api-key": "k",
