@@ -15,7 +15,7 @@ from books.models import PageText, PageTextQuerySet, Source
 class Made:
     """Which texts: every field that is given must hold.
 
-    `prompt` is a prompt's version as texts name it, `ocr-1`; `flag` a rule's name, `any` for all rules;
+    `prompt` is a prompt's version as texts name it, `batch_ocr/1`; `flag` a rule's name, `any` for all rules;
     `before` a time; `glossary` keeps to translations made with other terms than the glossary has now, `stale` to
     those of transcriptions that have changed since, `books` and `pages` to these, unless they are empty. Only
     current texts of visible pages count, and only those of machines.

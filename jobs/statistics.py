@@ -8,20 +8,14 @@ from django.db.models import Count, Q, Sum
 from books import makers, review
 from books.models import Book, Kind, Page, PageText, SampleJudgement, Source
 from books.review import Interval
+from books.ways import Way, grouped
 from jobs.models import Job, JobPage, PageState
 
 
 @dataclass(frozen=True)
-class Making:
+class Making(Way):
     """The current texts that were made in one way. Costs are millionths of a US dollar, None where none is known."""
 
-    kind: str
-    target_language: str
-    source: str
-    model: str
-    prompt: str
-    pages: int
-    reviewed: int
     flagged: int
     cost: int | None
     priced: int
@@ -96,21 +90,12 @@ def _texts(book: Book | None) -> Any:
 
 
 def _makings(book: Book | None) -> list[Making]:
-    keys = ("kind", "target_language", "source", "model", "prompt_version")
-    rows = _texts(book).values(*keys).annotate(
-        pages=Count("pk"), reviewed=Count("reviewed_at"), cost=Sum("cost_micro_usd"), priced=Count("cost_micro_usd"),
-        flagged=Count("pk", filter=Q(is_flagged=True)),
-    )  # fmt: skip
-    found = [
-        Making(
-            row["kind"], row["target_language"], row["source"], row["model"], row["prompt_version"], row["pages"],
-            row["reviewed"], row["flagged"], row["cost"], row["priced"],
-        )
-        for row in rows
-    ]  # fmt: skip
-    return sorted(
-        found, key=lambda one: (one.kind != Kind.OCR, one.target_language, -one.pages, one.model, one.prompt)
-    )
+    figures = {
+        "cost": Sum("cost_micro_usd"), "priced": Count("cost_micro_usd"),
+        "flagged": Count("pk", filter=Q(is_flagged=True)),
+    }  # fmt: skip
+    found = [Making(**row) for row in grouped(_texts(book), **figures)]
+    return sorted(found, key=lambda one: one.rank)
 
 
 def _spending(book: Book | None) -> list[Spending]:

@@ -1,15 +1,17 @@
 """What every export says of its texts: who or what made them, when, from what, under which rights, reviewed or not."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Max, Min
+from django.db.models import Max, Min
 from django.utils.html import strip_tags
 
 from books.exports.base import Options, texts_of
 from books.languages import name_of
 from books.makers import is_stand_in
 from books.models import Book, Kind, PageText, Source
+from books.ways import Way, grouped
 from sourcebatch.lib.clock import now, rfc3339
 
 WARNING = "Text made by a machine may be wrong: compare it with the scan before you quote it."
@@ -17,61 +19,34 @@ BY = {Source.MACHINE: "machine", Source.HUMAN: "person", Source.IMPORT: "import"
 
 
 @dataclass(frozen=True)
-class Making:
-    """So many texts of an export that were made in the same way; `first` and `last` are dates, 2026-11-23."""
+class Making(Way):
+    """A way in which texts of an export were made, with the times of the first and the last."""
 
-    kind: str
-    target_language: str
-    source: str
-    model: str
-    prompt: str
-    pages: int
-    reviewed: int
-    first: str
-    last: str
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """By which a text finds how it was made."""
-        return (self.kind, self.target_language, self.source, self.model, self.prompt)
+    first: dt.datetime
+    last: dt.datetime
 
     @property
     def maker(self) -> str:
-        """A noun phrase: `a machine (gemini-3.5-flash-lite, prompt ocr-1)`."""
-        return _maker(self.source, self.model, self.prompt)
+        """A noun phrase: `a machine (gemini-3.5-flash-lite, prompt batch_ocr/1)`."""
+        return _maker(self.source, self.model, self.prompt_version)
 
     @property
     def sentence(self) -> str:
         """In words, for people."""
         pages = "1 page" if self.pages == 1 else f"{self.pages} pages"
-        when = self.first if self.first == self.last else f"{self.first} to {self.last}"
+        first, last = f"{self.first:%Y-%m-%d}", f"{self.last:%Y-%m-%d}"
+        when = first if first == last else f"{first} to {last}"
         return (
             f"{_what(self.kind, self.target_language)}: {pages} by {self.maker}, {when}; "
             f"{self.reviewed or 'none'} reviewed by a person."
         )
 
 
-def key_of(text: PageText) -> tuple[str, ...]:
-    """The key of the Making that a text belongs to."""
-    return (text.kind, text.target_language, text.source, text.model, text.prompt_version)
-
-
 def makings(book: Book, options: Options) -> list[Making]:
     """How the texts of an export were made, in one query, the most frequent way first."""
-    groups = texts_of(book, options).values(
-        "kind", "target_language", "source", "model", "prompt_version"
-    )  # fmt: skip
-    rows = groups.annotate(
-        pages=Count("pk"), seen=Count("reviewed_at"), first=Min("created_at"), last=Max("created_at")
-    )
-    found = [
-        Making(
-            row["kind"], row["target_language"], row["source"], row["model"], row["prompt_version"],
-            row["pages"], row["seen"], f"{row['first']:%Y-%m-%d}", f"{row['last']:%Y-%m-%d}",
-        )
-        for row in rows
-    ]  # fmt: skip
-    return sorted(found, key=lambda one: (one.kind != Kind.OCR, one.target_language, -one.pages, one.key))
+    times = {"first": Min("created_at"), "last": Max("created_at")}
+    found = [Making(**row) for row in grouped(texts_of(book, options), **times)]
+    return sorted(found, key=lambda one: one.rank)
 
 
 def about(book: Book, options: Options) -> list[tuple[str, str]]:

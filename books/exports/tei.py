@@ -7,12 +7,13 @@ from lxml import etree
 
 from books.exports.base import Leaf, Options, leaves, translated_into
 from books.exports.images import address_of, size_of
-from books.exports.provenance import Making, how_made, key_of, makings, notice, plain_note, sentence
+from books.exports.provenance import Making, how_made, makings, notice, plain_note, sentence
 from books.exports.tei_text import TEI, Element, blocks, tei
 from books.exports.trees import fit
 from books.exports.zipping import Drain
 from books.languages import name_of
 from books.models import Book, Kind, PageText
+from books.ways import key_of
 from sourcebatch.lib.clock import now
 
 

@@ -61,7 +61,7 @@ def test_pages_are_counted_by_state(book: Book) -> None:
 
 def test_texts_are_counted_by_what_made_them_with_what_they_cost(book: Book) -> None:
     rows = [
-        (one.prompt, one.pages, one.reviewed, one.flagged, one.cost_per_page)
+        (one.prompt_version, one.pages, one.reviewed, one.flagged, one.cost_per_page)
         for one in statistics(book).makings
     ]
     assert rows == [
