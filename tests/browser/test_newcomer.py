@@ -56,6 +56,15 @@ def test_one_logs_in_by_typing_at_once(tab: Page, url: str) -> None:
     tab.wait_for_url(f"{url}/admin/")
 
 
+def test_one_key_leads_past_the_menu(desk: Page, url: str) -> None:
+    desk.goto(url + reverse("admin:books_book_import"), wait_until="load")
+    desk.keyboard.press("Tab")
+    expect(desk.get_by_role("link", name="Skip to the content")).to_be_focused()
+    desk.keyboard.press("Enter")
+    desk.keyboard.press("Tab")
+    expect(desk.get_by_label("Address of a IIIF manifest")).to_be_focused()
+
+
 def test_choosing_a_file_to_import_breaks_no_script(desk: Page, url: str, complaints: list[str]) -> None:
     desk.goto(url + reverse("admin:books_book_import"))
     image: Any = {"name": "page1.jpg", "mimeType": "image/jpeg", "buffer": printed(1, 300, 400)}
