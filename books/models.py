@@ -254,9 +254,9 @@ class Page(models.Model):
         indexes = [
             models.Index(fields=["book"], condition=Q(blank=True), name="pages_blank"),
             models.Index(fields=["book", "number"], condition=Q(hidden=True), name="pages_hidden"),
-            models.Index(fields=["book", "number"], condition=Q(flagged=True), name="pages_flagged"),
-            models.Index(fields=["book", "number"], condition=Q(edited=True), name="pages_edited"),
-            models.Index(fields=["book", "number"], condition=Q(failed=True), name="pages_failed"),
+            models.Index(fields=["-book", "number"], condition=Q(flagged=True), name="pages_flagged"),
+            models.Index(fields=["-book", "number"], condition=Q(edited=True), name="pages_edited"),
+            models.Index(fields=["-book", "number"], condition=Q(failed=True), name="pages_failed"),
             models.Index(
                 fields=["-suspicion", "-book", "number"],
                 condition=Q(flagged=True, hidden=False),

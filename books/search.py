@@ -5,20 +5,26 @@ words in it by an FTS5 index that triggers keep in step, PostgreSQL by a GIN ind
 through it. This module and search_query hold all that differs between databases.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from django.db import connections
-from django.db.models import BooleanField, Count, F, Func, Q, QuerySet, Value
+from django.db.models import BooleanField, Count, Exists, F, Func, OuterRef, Q, QuerySet, Value
 
 from books.folding import fold, merged, readable
-from books.models import Book, Kind, PageText, SearchText
+from books.models import Book, Kind, Page, PageText, SearchText
 from books.search_query import SearchQuery, Term
 from sourcebatch.lib.db import atomic, is_mongodb, library_alias
 
 CHUNK = 500
 MOST_BOOKS_BY_NAME = 1000
+MOST_IDS = 30_000
+NAMES = 2000
+NAMES_KEPT = 50_000
+MOST_COUNTED = 100_000
+_COUNTED = "SELECT count(*) FROM (SELECT 1 FROM page_search_words WHERE page_search_words MATCH %s LIMIT %s)"
 
 _SQLITE = (
     "DROP TRIGGER IF EXISTS page_search_added",
@@ -151,13 +157,64 @@ def hits(query: SearchQuery, *, kind: str = "", language: str = "", book: str = 
     if not query.terms:
         return SearchText.objects.none()
     found = _having(query, _MatchesEach if book else _Matches)
-    found = found.filter(page__hidden=False, page__book__hidden=False)
+    if is_mongodb():
+        found = found.filter(page__hidden=False, page__book__hidden=False)
+    else:
+        # A join would look at the page of every hit.
+        found = found.filter(~Q(page__in=_hidden(Page)), ~Q(book__in=_hidden(Book)))
     if kind in Kind.values:
         found = found.filter(kind=kind)
     if language:
         of_book = Q(language="", kind=Kind.OCR, page__book__language=language)
         found = found.filter(Q(language=language) | of_book)
-    return (found.filter(book=book) if book else found).order_by("-book_id", "number", "kind")
+    return _in_order(found.filter(book=book) if book else found)
+
+
+def first_hits(query: SearchQuery, most: int) -> QuerySet[SearchText] | None:
+    """`hits` of a query alone, of which no more than `most` are going to be read, where it is less work to look at one
+    text after the other until there are so many than to gather all that match and put them in order; else None.
+    """
+    if not is_common(query, most):
+        return None
+    hidden = Page.objects.filter(pk=OuterRef("page_id"), hidden=True)
+    # Not by joins: a database might then begin elsewhere than at the newest book.
+    return _in_order(_having(query, _MatchesEach).filter(~Exists(hidden), ~Q(book__in=_hidden(Book))))
+
+
+def _hidden(model: type[Book] | type[Page]) -> QuerySet[Any]:
+    return model._default_manager.filter(hidden=True).order_by().values("pk")
+
+
+def is_common(query: SearchQuery, most: int) -> bool:
+    """Whether the words stand on so many texts that `most` of them are found sooner by looking at each; SQLite only."""
+    matches = _matching(query, MOST_COUNTED)
+    if not matches:
+        return False
+    with connections[library_alias()].cursor() as cursor:
+        cursor.execute("SELECT max(number) FROM page_search_numbers")
+        (texts,) = cursor.fetchone()
+    # Looking at one text costs about twice as much as gathering one: most * texts / matches looks, or all matches.
+    return matches * matches > 2 * most * int(texts)
+
+
+def are_on_more(query: SearchQuery, texts: int) -> bool:
+    """Whether the words are on more texts than these, those of hidden pages counted too. Never known but in SQLite,
+    whose index can be counted by itself; False also where it is not known.
+    """
+    return _matching(query, texts + 1) > texts
+
+
+def _matching(query: SearchQuery, most: int) -> int:
+    """On how many texts the words stand, counted up to `most`; 0 where the index alone cannot tell."""
+    if connections[library_alias()].vendor != "sqlite" or query.apart or not query.terms:
+        return 0
+    with connections[library_alias()].cursor() as cursor:
+        cursor.execute(_COUNTED, [query.fts5(), most])
+        return int(cursor.fetchone()[0])
+
+
+def _in_order(found: QuerySet[SearchText]) -> QuerySet[SearchText]:
+    return found.order_by("-book_id", "number", "kind")
 
 
 def _having(query: SearchQuery, matches: type[_Matches] = _Matches) -> QuerySet[SearchText]:
@@ -173,35 +230,48 @@ def _having(query: SearchQuery, matches: type[_Matches] = _Matches) -> QuerySet[
     return rows
 
 
-def books_found(query: SearchQuery) -> Q:
-    """The books with these words in title and author together, or all of them on one page."""
-    pages = hits(query).order_by()
-    if is_mongodb():
-        ids = list(pages.values_list("book_id", flat=True).distinct())
-        return Q(pk__in=ids + by_name(query))
-    return Q(pk__in=pages.values("book_id")) | Q(pk__in=by_name(query))
+def books_found(query: SearchQuery, pages: Mapping[str, int] | None = None) -> Q:
+    """The books with these words in title and author together, or all of them on one page; `pages` is what
+    `pages_by_book` said of the query.
+    """
+    found = pages_by_book(query) if pages is None else pages
+    # No database takes any number of ids.
+    ids = list(found) if len(found) <= MOST_IDS else hits(query).order_by().values("book_id")
+    return Q(pk__in=ids) | Q(pk__in=by_name(query))
+
+
+def pages_by_book(query: SearchQuery) -> dict[str, int]:
+    """How many visible pages of each book have the words, for books that have some."""
+    rows = hits(query).order_by().values_list("book_id")
+    return dict(rows.annotate(Count("page_id", distinct=True)))
 
 
 def by_name(query: SearchQuery) -> list[str]:
     """Ids of books whose title and author have parts of words like these, at most a thousand."""
-    rows = Book.objects.order_by("-id").values_list("pk", "title", "author").iterator(2000)
-    named = (pk for pk, title, author in rows if query.terms and _named(query, f"{title} {author}"))
-    return list(islice(named, MOST_BOOKS_BY_NAME))
+    return list(islice(_named(query), MOST_BOOKS_BY_NAME)) if query.terms else []
 
 
-def _named(query: SearchQuery, name: str) -> bool:
-    folded = fold(name) if query.apart else merged(fold(name))
-    return all(_words(query, term) in folded for term in query.terms)
+def _named(query: SearchQuery) -> Iterator[str]:
+    """Names are read some at a time, by queries that stay short in a large library."""
+    words = [_words(query, term) for term in query.terms]
+    rows = Book.objects.order_by("-id").values_list("pk", "title", "author")
+    chunk = list(rows[:NAMES])
+    while chunk:
+        for pk, title, author in chunk:
+            folded = _folded_name(f"{title} {author}", query.apart)
+            if all(word in folded for word in words):
+                yield pk
+        chunk = list(rows.filter(pk__lt=chunk[-1][0])[:NAMES])
+
+
+@lru_cache(maxsize=NAMES_KEPT)
+def _folded_name(name: str, apart: bool) -> str:
+    """Kept in memory: folding ten thousand names anew took longer than all the rest of a search."""
+    return fold(name) if apart else merged(fold(name))
 
 
 def _words(query: SearchQuery, term: Term) -> str:
     return term.words if query.apart else merged(term.words)
-
-
-def pages_found(query: SearchQuery, books: Iterable[str]) -> dict[str, int]:
-    """For each of these books how many pages have the words."""
-    rows = hits(query).filter(book__in=list(books)).order_by()
-    return dict(rows.values_list("book_id").annotate(Count("page_id", distinct=True)))
 
 
 def current_without_copy() -> Iterator[PageText]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 
 from django.core.management import call_command
+from django.db import connections
 from django.db.models import Exists, OuterRef, Q
 from django_q.models import Failure
 from django_q.tasks import async_task
@@ -25,7 +26,7 @@ from jobs.models import GeminiBatch, Heartbeat, Job, JobPage, PageState, Status
 from jobs.operations import operations
 from jobs.operations.base import Operation, Order
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import in_chunks
+from sourcebatch.lib.db import analyze, in_chunks, library_alias
 from sourcebatch.lib.stop import stop_requested
 
 BUDGET = 50.0  # seconds: shorter than the minute between two runs, far shorter than django-q2's timeout
@@ -129,9 +130,13 @@ def create_automatic_jobs() -> dict[str, int]:
 
 
 def housekeeping() -> dict[str, int]:
-    """Sweep what crashes left behind, here and at Gemini; forget expired sessions and old failed tasks."""
+    """Sweep what crashes left behind, here and at Gemini; forget expired sessions and old failed tasks; let SQLite
+    count its tables, which other databases do by themselves.
+    """
     swept = sweep(SCHEDULE)
     call_command("clearsessions")
+    if connections[library_alias()].vendor == "sqlite":
+        analyze(most=1000)
     old = Failure.objects.filter(stopped__lt=now() - FAILED_TASKS_KEPT)
     return swept | {"failed_tasks": old.delete()[0]}
 

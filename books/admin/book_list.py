@@ -1,6 +1,6 @@
 """The list of books and the form of one book."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -96,7 +96,7 @@ class BookAdmin(KeptAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Covers, open jobs and costs of the fifty books shown: two queries, not two for each."""
         changelist = super().get_changelist_instance(request)
-        attach(changelist.result_list, changelist.query)
+        attach(changelist.result_list, changelist.query, getattr(request, "pages_found", {}))
         return changelist
 
     def get_search_results(
@@ -105,7 +105,10 @@ class BookAdmin(KeptAdmin):
         """By title and author, and by the texts of their pages."""
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(search.books_found(SearchQuery(search_term))), False
+        query = SearchQuery(search_term)
+        # Kept for the list that is shown: in a large library this is the dearest question of all.
+        request.pages_found = search.pages_by_book(query)  # type: ignore[attr-defined]
+        return queryset.filter(search.books_found(query, request.pages_found)), False  # type: ignore[attr-defined]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         # Books come in by the import page, which asks for the right to add by itself.
@@ -256,17 +259,15 @@ class BookAdmin(KeptAdmin):
         messages.success(request, said % {"n": len(ids), "words": words})
 
 
-def attach(books: Sequence[Book], searched: str = "") -> None:
+def attach(books: Sequence[Book], searched: str = "", found: Mapping[str, int] | None = None) -> None:
     """Put the cover, the work and the number of pages with the words searched on each book, for lists."""
     ids = [book.pk for book in books]
-    query = SearchQuery(searched)
-    found = search.pages_found(query, ids) if query.terms else {}
     work = work_of(ids)
     covers = first_pages(ids)
     for book in books:
         book.work = work[book.pk]  # type: ignore[attr-defined]
         book.cover_id = covers.get(book.pk, "")  # type: ignore[attr-defined]
-        book.pages_found = (searched, found.get(book.pk, 0))  # type: ignore[attr-defined]
+        book.pages_found = (searched, (found or {}).get(book.pk, 0))  # type: ignore[attr-defined]
 
 
 def first_pages(book_ids: Sequence[str]) -> dict[str, str]:

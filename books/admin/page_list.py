@@ -44,9 +44,10 @@ class PageAdmin(KeptAdmin):
     )  # fmt: skip
     search_fields = ("book__title",)
     search_help_text = _("Words of the book's title or author")
-    list_select_related = ("book",)
+    list_select_related = False
     paginator = CappedPaginator
-    ordering = ("book", "number")
+    # By the page's own column and without a join: databases like to begin with the books, and then put all in order.
+    ordering = ("-book_id", "number")
     actions = ("hide", "show", "overrule_blank")
     fields = (
         "book_title",
@@ -73,8 +74,11 @@ class PageAdmin(KeptAdmin):
         return False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """State of the fifty pages shown, in two queries."""
+        """Books and state of the fifty pages shown, in three queries."""
         changelist = super().get_changelist_instance(request)
+        books = Book.objects.in_bulk({page.book_id for page in changelist.result_list})
+        for page in changelist.result_list:
+            page.book = books[page.book_id]
         tiles = {tile.page.pk: tile for tile in book_page.tiles(list(changelist.result_list))}
         for page in changelist.result_list:
             page.tile = tiles[page.pk]

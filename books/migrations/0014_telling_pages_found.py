@@ -4,7 +4,7 @@ from django.db import migrations, models
 from django.db.models import Q
 
 from books.suspicion import points_of
-from sourcebatch.lib.migrations import AddIndexQuietly
+from sourcebatch.lib.migrations import AddIndexQuietly, counted
 
 CHUNK = 1000
 
@@ -42,16 +42,20 @@ class Migration(migrations.Migration):
         AddIndexQuietly(
             model_name="page",
             index=models.Index(
-                condition=Q(("flagged", True)), fields=["book", "number"], name="pages_flagged"
+                condition=Q(("flagged", True)), fields=["-book", "number"], name="pages_flagged"
             ),
         ),
         AddIndexQuietly(
             model_name="page",
-            index=models.Index(condition=Q(("edited", True)), fields=["book", "number"], name="pages_edited"),
+            index=models.Index(
+                condition=Q(("edited", True)), fields=["-book", "number"], name="pages_edited"
+            ),
         ),
         AddIndexQuietly(
             model_name="page",
-            index=models.Index(condition=Q(("failed", True)), fields=["book", "number"], name="pages_failed"),
+            index=models.Index(
+                condition=Q(("failed", True)), fields=["-book", "number"], name="pages_failed"
+            ),
         ),
         AddIndexQuietly(
             model_name="page",
@@ -61,4 +65,5 @@ class Migration(migrations.Migration):
                 name="pages_worst_first",
             ),
         ),
+        migrations.RunPython(counted("pages"), migrations.RunPython.noop),
     ]

@@ -114,9 +114,13 @@ def update_many(rows: Sequence[Model], fields: Sequence[str]) -> None:
         cursor.executemany(f"UPDATE {table} SET {', '.join(changes)} WHERE {key}", values)  # noqa: S608
 
 
-def analyze() -> None:
-    """Let the database count what is in its tables, so that it plans well: after filling many of them at once."""
+def analyze(most: int = 0) -> None:
+    """Let the database count what is in its tables, so that it plans well: after filling many of them at once, and now
+    and then in SQLite, which never does so by itself; there `most` entries of each index are looked at, 0: all.
+    """
     connection = connections[library_alias()]
     if connection.vendor in ("sqlite", "postgresql"):
         with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute(f"PRAGMA analysis_limit={int(most)}")
             cursor.execute("ANALYZE")

@@ -1,5 +1,6 @@
 """Operations for migrations of tables with millions of rows."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.postgres.operations import AddIndexConcurrently
@@ -31,6 +32,16 @@ class AddFlagQuietly(migrations.AddField):
                 f"ADD COLUMN {schema_editor.quote_name(field.column)} {definition} DEFAULT {int(field.default)}",
                 values or None,
             )
+
+
+def counted(table: str) -> Callable[[Any, Any], None]:
+    """For RunPython, after new indexes: have the database look at a table again, or its plans do not use them."""
+
+    def analyze(apps: Any, schema_editor: Any) -> None:
+        if schema_editor.connection.vendor in ("sqlite", "postgresql"):
+            schema_editor.execute(f"ANALYZE {schema_editor.quote_name(table)}")
+
+    return analyze
 
 
 def _kind(schema_editor: Any) -> type[migrations.AddIndex]:

@@ -138,7 +138,59 @@ def test_hits_come_by_book_and_page(db: None) -> None:
     for one in pages:
         write(one, "arma")
     assert [row.number for row in search.hits(SearchQuery("arma"))] == [1, 2, 3]
-    assert search.pages_found(SearchQuery("arma"), [book.pk]) == {book.pk: 3}
+    assert search.pages_by_book(SearchQuery("arma")) == {book.pk: 3}
+
+
+def many_hits() -> None:
+    """Forty pages with a word in two books, one of two with another; three pages and one more book are hidden."""
+    for hidden in (False, False, True):
+        book = Book.objects.create(title="B", hidden=hidden)
+        for number in range(1, 21):
+            here = page(book, number)
+            write(here, "arma" + " virum" * (number % 2))
+            write(here, "arma", Kind.TRANSLATION)
+    Page.objects.filter(book__hidden=False, number__in=[1, 7]).update(hidden=True)
+
+
+@pytest.mark.parametrize("typed", ["arma", "virum", "arma vir*", '"arma virum"', "nusquam"])
+def test_the_first_hits_of_common_words_are_the_first_of_all_hits(
+    db: None, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    if connections[library_alias()].vendor != "sqlite":
+        pytest.skip("Only SQLite's index can be counted by itself")
+    many_hits()
+    monkeypatch.setattr(search, "is_common", lambda query, most: True)
+    first, hits = search.first_hits(SearchQuery(typed), 20), search.hits(SearchQuery(typed))
+    assert first is not None
+    assert [row.pk for row in first[:20]] == [row.pk for row in hits[:20]]
+    assert {row.pk for row in first} == {row.pk for row in hits}
+
+
+def test_where_more_is_looked_at_than_gathered_all_hits_are_gathered(db: None) -> None:
+    """With 30 hits in 120 texts the first of them is one of the first four, the twentieth one of eighty."""
+    many_hits()
+    walks = [search.is_common(SearchQuery("virum"), most) for most in (1, 20)]
+    assert walks == [connections[library_alias()].vendor == "sqlite", False]
+
+
+def test_words_that_are_not_common_are_gathered(db: None) -> None:
+    many_hits()
+    write(page(), "rarum")
+    for query in (
+        SearchQuery("rarum"),
+        SearchQuery("nusquam"),
+        SearchQuery("!"),
+        SearchQuery("arma", apart=True),
+    ):
+        assert search.first_hits(query, 20) is None
+
+
+@pytest.mark.skipif(
+    "connections[library_alias()].vendor != 'sqlite'", reason="Only SQLite's index can be counted"
+)
+def test_very_many_hits_are_known_to_be_more_without_gathering_them(db: None) -> None:
+    many_hits()
+    assert search.are_on_more(SearchQuery("arma"), 119) and not search.are_on_more(SearchQuery("arma"), 120)
 
 
 def test_books_are_found_by_title_author_and_text(db: None) -> None:

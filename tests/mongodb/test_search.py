@@ -27,7 +27,7 @@ def books(typed):
 
 print(pages("virumque"), pages("pietatis sunt"), pages("uirum"), pages("piet*"), pages("arma", True))
 print(pages("j.* (?i) $where"), books("pietatis"), books("durer"), books("nemo"))
-print(search.pages_found(SearchQuery("arma"), [book.pk])[book.pk], search.rebuild(book), pages("arma"))
+print(search.pages_by_book(SearchQuery("arma"))[book.pk], search.rebuild(book), pages("arma"))
 """
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
+from books import search
 from books.models import Book, Kind, Page
 from books.search_query import SearchQuery
 from books.snippets import snippet
@@ -94,6 +95,23 @@ def test_it_counts_so_far_and_says_that_there_are_more(
     for page in book.pages.all():
         write(page, "arma")
     assert "More than 2 texts" in editor.get("/search/", {"q": "arma"}).content.decode()
+
+
+def test_leafing_is_the_same_where_the_words_are_common(
+    editor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book.objects.create(title="Long", language="la")
+    for number in range(1, 61):
+        write(Page.objects.create(book=book, number=number, hidden=number % 9 == 0), "arma")
+    leaves = [{"q": "arma", "page": str(number)} for number in (1, 2, 3)]
+    walked = [editor.get("/search/", asked).content.decode().count("<mark>") for asked in leaves]
+    hits = [[hit.row.pk for hit in editor.get("/search/", asked).context["hits"]] for asked in leaves]
+    monkeypatch.setattr(search, "is_common", lambda query, most: False)
+    assert hits == [[hit.row.pk for hit in editor.get("/search/", asked).context["hits"]] for asked in leaves]
+    assert walked == [20, 20, 14]
+    monkeypatch.setattr("books.views.search.MOST_HITS", 20)
+    monkeypatch.setattr("books.views.search.SURELY_MORE", 40)
+    assert "More than 20 texts" in editor.get("/search/", leaves[0]).content.decode()
 
 
 def test_its_styles_and_its_script_may_load(editor: Client) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from django.db import connections
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 from pytest_django.fixtures import Settings
@@ -11,6 +12,7 @@ from books.models import Book
 from jobs import lifecycle, tasks
 from jobs.models import Heartbeat, Job, JobPage, PageState, Status
 from sourcebatch.lib.clock import now
+from sourcebatch.lib.db import library_alias
 from tests.support.library import TESTER, make_book, order_ocr
 from tests.support.localgemini import LocalGemini
 
@@ -129,3 +131,13 @@ def test_a_cancelled_job_is_not_made_again_by_the_schedule(local: LocalGemini) -
 def test_housekeeping_reports_what_it_did(local: LocalGemini) -> None:
     assert tasks.housekeeping()["failed_tasks"] == 0
     assert Heartbeat.objects.filter(pk="housekeeping").exists()
+
+
+def test_housekeeping_lets_sqlite_count_its_tables(local: LocalGemini) -> None:
+    if connections[library_alias()].vendor != "sqlite":
+        pytest.skip("other databases count their tables by themselves")
+    make_book(3)
+    tasks.housekeeping()
+    with connections[library_alias()].cursor() as cursor:
+        cursor.execute("SELECT stat FROM sqlite_stat1 WHERE idx = 'pages_number_once' OR tbl = 'pages'")
+        assert any(stat.startswith("3") for (stat,) in cursor.fetchall())
