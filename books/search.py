@@ -157,7 +157,7 @@ def hits(query: SearchQuery, *, kind: str = "", language: str = "", book: str = 
     if not query.terms:
         return SearchText.objects.none()
     found = _having(query, _MatchesEach if book else _Matches)
-    if is_mongodb():
+    if book or is_mongodb():
         found = found.filter(page__hidden=False, page__book__hidden=False)
     else:
         # A join would look at the page of every hit.

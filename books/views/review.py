@@ -24,17 +24,23 @@ from sourcebatch.lib.adminlog import log
 A_PAGE = 25
 
 
+class Suspects(CappedPaginator):
+    """Nobody turns two hundred pages of the queue: what is dismissed makes room for the next."""
+
+    MOST = 5_000
+
+
 @require_safe
 @never_cache
 @staff("books.view_page")
 def queue(request: HttpRequest) -> HttpResponse:
     """Suspicious pages, the worst first; `?book=ID` for one book, `?page=2` for more."""
     book = _book(request)
-    pages = CappedPaginator(review.suspects(book), A_PAGE).get_page(request.GET.get("page"))
+    pages = Suspects(review.suspects(book), A_PAGE).get_page(request.GET.get("page"))
     context = {
         "book": book, "books": _books(), "pages": pages, "rows": review.pages_of(pages.object_list),
         "draws": review.recent_draws(book, 5), "kinds": Kind.choices,
-        "more": pages.paginator.count >= CappedPaginator.MOST,
+        "more": pages.paginator.count >= Suspects.MOST,
     }  # fmt: skip
     return show(request, "reading/queue.html", context)
 

@@ -12,7 +12,7 @@ from books import review
 from books.models import Book, Kind, Page, SampleJudgement
 from books.review import draw_sample, suspects, wilson
 from books.suspicion import points_of
-from sourcebatch.lib.adminbase import CappedPaginator
+from books.views.review import Suspects
 from tests.reading.conftest import write
 from tests.support.library import make_book
 
@@ -39,7 +39,7 @@ def test_very_many_pages_are_not_counted_to_the_end(
     for page in book.pages.all():
         write(page, "a", flags=[flag("loop")])
     assert "3 pages with open flags" in editor.get("/review/").content.decode()
-    monkeypatch.setattr(CappedPaginator, "MOST", 2)
+    monkeypatch.setattr(Suspects, "MOST", 2)
     assert "2 or more pages with open flags; the 2 most suspicious" in editor.get("/review/").content.decode()
 
 
