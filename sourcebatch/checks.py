@@ -1,7 +1,7 @@
 """System checks: what is set wrongly is said in one sentence before anything runs, not by a job that fails at night."""
 
 from collections.abc import Iterator, Sequence
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 from django.apps import AppConfig
@@ -51,6 +51,11 @@ def _wrong_figures() -> Iterator[CheckMessage]:
     for name in POSITIVE:
         if getattr(settings, name) < 1:
             yield Error(f"{name} is {getattr(settings, name)}: it must be 1 or more.", id="sourcebatch.E001")
+    for name in ("SPEND_LIMIT_DAY_USD", "SPEND_LIMIT_MONTH_USD"):
+        limit = getattr(settings, name)
+        if limit is not None and not (isfinite(limit) and limit >= 0):
+            sentence = f"{name} is no amount of money: give US dollars as a number such as 15.50, or nothing."
+            yield Error(sentence, id="sourcebatch.E009")
     if str(settings.MEDIA_RESOLUTION).lower() not in RESOLUTIONS:
         yield Error(
             f"MEDIA_RESOLUTION is {settings.MEDIA_RESOLUTION!r}: use one of {', '.join(RESOLUTIONS)}.",

@@ -11,6 +11,7 @@ import django_stubs_ext
 import environ
 
 from sourcebatch.lib import storage
+from sourcebatch.lib.quotas import dollars
 from sourcebatch.unfold import UNFOLD as UNFOLD
 
 django_stubs_ext.monkeypatch()
@@ -236,10 +237,8 @@ POLL_FIRST_SECONDS = env.float("POLL_FIRST_SECONDS", default=10)
 POLL_LAST_SECONDS = env.float("POLL_LAST_SECONDS", default=900)
 BATCH_DEADLINE_HOURS = env.float("BATCH_DEADLINE_HOURS", default=72)
 RESULTS_KEPT_HOURS = env.float("RESULTS_KEPT_HOURS", default=48)
-_day = env.str("SPEND_LIMIT_DAY_USD", default="")
-_month = env.str("SPEND_LIMIT_MONTH_USD", default="")
-SPEND_LIMIT_DAY_USD = float(_day) if _day else None
-SPEND_LIMIT_MONTH_USD = float(_month) if _month else None
+SPEND_LIMIT_DAY_USD = dollars(env.str("SPEND_LIMIT_DAY_USD", default=""))
+SPEND_LIMIT_MONTH_USD = dollars(env.str("SPEND_LIMIT_MONTH_USD", default=""))
 
 # --- Fetching images and manifests -------------------------------------------------------------------------------
 FETCH_ALLOWED_HOSTS = env.list("FETCH_ALLOWED_HOSTS", default=[])

@@ -6,6 +6,7 @@ UPDATE, so two submissions at once cannot pass a limit together.
 
 import datetime as dt
 from collections.abc import Sequence
+from math import isfinite
 
 from django.conf import settings
 
@@ -95,7 +96,10 @@ def settle_lost_calls() -> int:
 
 
 def _micro(usd: float | None) -> int | None:
-    return None if usd is None else round(usd * 1_000_000)
+    if usd is None:
+        return None
+    # What is no amount of money is refused at the start; where nobody looked, nothing is spent.
+    return round(usd * 1_000_000) if isfinite(usd) and usd > 0 else 0
 
 
 def _sentence(word: str, limit: int, wanted: int) -> str:

@@ -2,6 +2,7 @@
 
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from math import nan
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -30,3 +31,13 @@ def parsed(setting: str) -> tuple[tuple[tuple[str, int], ...], int]:
         else:
             for_all = int(number)
     return tuple(shapes), for_all
+
+
+def dollars(setting: str) -> float | None:
+    """US dollars; None for nothing, which is no limit; NaN for what is no number, which the system checks refuse."""
+    if not setting.strip():
+        return None
+    try:
+        return float(setting)
+    except ValueError:
+        return nan

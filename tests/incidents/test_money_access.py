@@ -138,12 +138,11 @@ def test_i51_a_job_stops_at_the_limit_and_goes_on_when_there_is_room(
 
 def test_i51_zero_means_no_spending_at_all(local: LocalGemini, settings: Settings) -> None:
     settings.SPEND_LIMIT_DAY_USD = 0.0
-    book = make_book(1)
-    job = order_ocr(book)
+    job = order_ocr(make_book(1))
     step(job)
     assert "0 dollars" in step(job)["waiting"]
     with pytest.raises(SpendingLimit):
-        lifecycle.process_now("batch_ocr", page_id=book.pages.get().pk, actor=TESTER)
+        lifecycle.process_now("batch_ocr", page_id=make_book(1).pages.get().pk, actor=TESTER)
     assert local.journal(paid=True) == []
 
 

@@ -9,6 +9,8 @@ import pytest
 from django.core.checks import run_checks
 from pytest_django.fixtures import Settings
 
+from sourcebatch.lib.quotas import dollars
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -47,6 +49,20 @@ def test_figures_that_cannot_work_are_errors(settings: Settings, name: str, valu
 def test_a_limit_that_is_not_known_is_none(settings: Settings, name: str) -> None:
     setattr(settings, name, 0)
     assert ids() == []
+
+
+@pytest.mark.parametrize("name", ["SPEND_LIMIT_DAY_USD", "SPEND_LIMIT_MONTH_USD"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-5", "5 USD", "5,50"])
+def test_i51_what_is_no_amount_of_money_is_an_error(settings: Settings, name: str, value: str) -> None:
+    setattr(settings, name, dollars(value))
+    assert "sourcebatch.E009" in ids()
+
+
+@pytest.mark.parametrize(("value", "limit"), [("", None), ("  ", None), ("0", 0.0), (" 15.50", 15.5)])
+def test_i51_what_is_an_amount_of_money_is_taken(settings: Settings, value: str, limit: float | None) -> None:
+    settings.SPEND_LIMIT_DAY_USD = dollars(value)
+    assert dollars(value) == limit
+    assert "sourcebatch.E009" not in ids()
 
 
 def test_a_retry_that_would_run_tasks_twice_is_an_error(settings: Settings) -> None:
