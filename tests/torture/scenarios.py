@@ -14,10 +14,11 @@ import requests
 
 from books.models import Book
 from jobs import lifecycle
-from jobs.lifecycle import Actor, Conflict, NewJob, Unavailable
+from jobs.lifecycle import Actor, Conflict, NewJob, Unavailable, spending
 from jobs.lifecycle.common import figures
 from jobs.lifecycle.watch import watch
-from jobs.models import GeminiBatch, Job, JobPage, PageState
+from jobs.models import GeminiBatch, Job, JobPage, PageState, PaidCall
+from sourcebatch.lib.clock import now as clock_now
 from tests.torture.check import check_now
 
 ROBOT = Actor("torture", "command")
@@ -155,6 +156,10 @@ def pause(run: Run) -> None:
 def now(run: Run) -> None:
     """One page at once, at realtime price."""
     page = Book.objects.get().pages.order_by("number")[0]
+    # A call whose process died keeps others from the page for a quarter of an hour, which is over by now.
+    with run.aside():
+        PaidCall.objects.filter(requests=0).update(created_at=clock_now() - 2 * spending.LOST_AFTER)
+        spending.settle_lost_calls()
     if page.current("ocr") is None:
         lifecycle.process_now("batch_ocr", page_id=page.pk, actor=ROBOT)
     check_now()
