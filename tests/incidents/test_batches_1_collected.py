@@ -205,7 +205,8 @@ def test_i02_the_schedule_and_a_person_do_not_order_the_same_page(local: LocalGe
 def test_i02_clicks_on_one_page_at_once_are_paid_once(local: LocalGemini) -> None:
     page = make_book(1).pages.get()
     local.fault("endpoint", endpoint="generate", do="delay", seconds=1)
-    start, told = threading.Barrier(4), []
+    start = threading.Barrier(4)
+    told: list[bool | str] = []
 
     def click() -> None:
         try:
