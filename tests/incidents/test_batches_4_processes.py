@@ -60,7 +60,10 @@ def test_i16_a_worker_killed_in_the_middle_is_followed_by_one_that_finishes(
 @pytest.mark.django_db
 def test_i16_what_was_committed_survives_a_power_cut_too() -> None:
     """Both ways are the databases' own word for: a commit returns when it is on the disk."""
-    on_disk: dict[str, tuple[str, set[object]]] = {"sqlite": ("PRAGMA synchronous", {2, 3}), "postgresql": ("SHOW synchronous_commit", {"on"})}
+    on_disk: dict[str, tuple[str, set[object]]] = {
+        "sqlite": ("PRAGMA synchronous", {2, 3}),
+        "postgresql": ("SHOW synchronous_commit", {"on"}),
+    }
     query, good = on_disk[connection.vendor]
     with connection.cursor() as cursor:
         cursor.execute(query)
