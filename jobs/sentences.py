@@ -35,6 +35,10 @@ STORED = (
     _("Gemini calls this page blank, but %(ink)s of it is ink: look at its image."),
     _("Gemini's results contain no answer for this page."),
     _("Gemini gave two answers for this page, so neither was taken."),
+    _(
+        "Instead of the results there came a web page: something stands between this machine and Gemini. "
+        "They will be fetched again."
+    ),
     _("The batch failed at Gemini before this page had an answer."),
     _("The batch was cancelled at Gemini before this page had an answer."),
     _("The batch expired at Gemini before this page had an answer."),

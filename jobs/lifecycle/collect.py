@@ -116,6 +116,7 @@ def _results(batch: GeminiBatch, remote: gemini.RemoteBatch, held: Held) -> Path
         draft.write_text("".join(json.dumps(one) + "\n" for one in remote.inline_results), encoding="utf-8")
     else:
         gemini.download(remote.result_file, draft)
+        _refuse_page(draft)
     with draft.open("rb") as whole:
         # A power cut must not leave an empty file that looks like results without answers.
         os.fsync(whole.fileno())
@@ -125,6 +126,18 @@ def _results(batch: GeminiBatch, remote: gemini.RemoteBatch, held: Held) -> Path
         batch.save(update_fields=["result_bytes"])
     draft.replace(path)
     return path
+
+
+def _refuse_page(draft: Path) -> None:
+    """A proxy's page with a 200 is no result without answers, for which everything would be sent again."""
+    with draft.open("rb") as file:
+        start = file.read(1000).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        draft.unlink()
+        raise gemini.Unreachable(
+            "Instead of the results there came a web page: something stands between this machine and Gemini. "
+            "They will be fetched again."
+        )
 
 
 def _doubled(path: Path) -> frozenset[str]:

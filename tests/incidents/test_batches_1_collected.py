@@ -456,6 +456,23 @@ def test_i06_a_refused_download_is_not_taken_for_lost_results(
     assert len(local.journal("create")) == 1
 
 
+def test_i06_a_web_page_in_place_of_the_results_is_not_a_result_without_answers(
+    local: LocalGemini, settings: Settings
+) -> None:
+    settings.INLINE_MAX_PAGES = 0
+    book = make_book(2)
+    job = order_ocr(book)
+    steps_until(job, "submitted")
+    local.wait_until_done()
+    page = "<!DOCTYPE html><html><body>Please log in to the network.</body></html>"
+    local.fault("endpoint", endpoint="download", do="garble", body=page, times=1)
+    failing_step(job)
+    assert ledger(job) == {"submitted": 2}
+    run(job)
+    assert_each_page_has_its_own_text(book)
+    assert len(local.journal("create")) == 1
+
+
 def test_i06_a_key_that_is_blocked_before_the_download_loses_no_results(
     local: LocalGemini, settings: Settings
 ) -> None:
