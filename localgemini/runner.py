@@ -78,7 +78,7 @@ class Runner:
 
     def _move(self, row: sqlite3.Row) -> None:
         plan, now = json.loads(row["plan"]), self.store.now()
-        if now - row["created"] >= LIFETIME:
+        if self._past_its_time(row):
             self.batches.end(row, EXPIRED)
         elif row["stage"] == "queued" and now >= row["created"] + plan.get(
             "delay", self.store.setting("delay")
@@ -86,6 +86,9 @@ class Runner:
             self._begin(row)
         elif row["stage"] == "ready" and self._may_end(row, plan, now):
             self._conclude(row, plan)
+
+    def _past_its_time(self, row: sqlite3.Row) -> bool:
+        return bool(self.store.now() - row["created"] >= LIFETIME)
 
     def _may_end(self, row: sqlite3.Row, plan: dict[str, Any], now: float) -> bool:
         held = plan.get("hold", self.store.setting("hold"))
@@ -109,7 +112,11 @@ class Runner:
                     "UPDATE batch SET stage = 'ready' WHERE id = ? AND stage = 'working'", row["id"]
                 )
         except FileNotFoundError:
-            self.batches.end(row, FAILED, {"code": 5, "message": "The input file was deleted."})
+            if self._past_its_time(row):
+                # Its file went with it, a moment before the look at the open batches came to it.
+                self.batches.end(row, EXPIRED)
+            else:
+                self.batches.end(row, FAILED, {"code": 5, "message": "The input file was deleted."})
         except (OSError, sqlite3.OperationalError) as error:
             self._again(row, error)
         except Exception:
