@@ -1,6 +1,6 @@
 """`manage.py create_token NAME --scope read|operate`: a token for scripts, printed this once."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.admin.models import ADDITION
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     help = "Make an API token and print it once; only its hash is kept."
     # `make run` gives its own processes a Gemini; this one needs none and has nothing to say about it.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the token is for; each name is used once")
