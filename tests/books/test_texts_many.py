@@ -82,7 +82,8 @@ def test_the_queries_do_not_grow_with_the_pages() -> None:
     with CaptureQueriesContext(connections[library_alias()]) as queries:
         texts.write_many([(page, machine(f"text {page.number}")) for page in pages])
     inserts = [query["sql"] for query in queries if query["sql"].startswith("INSERT")]
-    assert len(queries) - len(inserts) <= 10
+    # MongoDB's insert is none that can be told here.
+    assert len(queries) - len(inserts) <= 11
     # SQLite takes 999 values in a statement.
     assert len(queries) <= MOST_QUERIES
     assert PageText.objects.current().filter(data__startswith="text ").count() == 200
