@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from books import makers
 from books.suspicion import points_of
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import is_mongodb
+from sourcebatch.lib.db import in_chunks, is_mongodb
 from sourcebatch.lib.ids import new_id
 
 
@@ -140,8 +140,8 @@ class Book(models.Model):
         wrong = list(PageText.objects.filter(page__book=self).misjudged().values_list("pk", "is_stale"))
         for was in (True, False):
             ids = [pk for pk, is_stale in wrong if is_stale == was]
-            for start in range(0, len(ids), 500):
-                PageText.objects.filter(pk__in=ids[start : start + 500]).update(is_stale=not was)
+            for some in in_chunks(ids):
+                PageText.objects.filter(pk__in=some).update(is_stale=not was)
         return len(wrong)
 
 
@@ -199,8 +199,8 @@ class PageQuerySet(models.QuerySet["Page"]):
         wrong = self.misjudged()
         for true in set(wrong.values()):
             ids = [pk for pk, must_be in wrong.items() if must_be == true]
-            for start in range(0, len(ids), 500):
-                Page.objects.filter(pk__in=ids[start : start + 500]).update(**true._asdict())
+            for some in in_chunks(ids):
+                Page.objects.filter(pk__in=some).update(**true._asdict())
         return len(wrong)
 
 
@@ -234,7 +234,7 @@ class Page(models.Model):
     )
     ink = models.FloatField(null=True, blank=True, editable=False)
     image_sha256 = models.CharField(max_length=64, blank=True, editable=False)
-    # What its current texts say, kept by books.judging in the transaction that writes them, so that lists find the few
+    # What its current texts say, kept by books.texts in the transaction that writes them, so that lists find the few
     # pages by an index; `suspicion` is the sum of the points of their open flags. `recount` makes them true again.
     flagged = models.BooleanField(default=False, editable=False)
     suspicion = models.PositiveIntegerField(default=0, editable=False)

@@ -17,7 +17,7 @@ from django.db import IntegrityError
 from books import search
 from books.models import Kind, Page, PageText, PageTextQuerySet, Source
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic, is_mongodb, races, repeated
+from sourcebatch.lib.db import atomic, in_chunks, is_mongodb, races, repeated
 from sourcebatch.lib.ids import new_id
 
 # With n writers at one page's text at once the last of them loses n - 1 times.
@@ -268,8 +268,8 @@ def _slot(text: PageText) -> tuple[str, str, str]:
 def _present(page_ids: Sequence[str]) -> dict[tuple[str, str, str], PageText]:
     """The current texts of these pages, without their words."""
     found: dict[tuple[str, str, str], PageText] = {}
-    for start in range(0, len(page_ids), CHUNK):
-        rows = PageText.objects.current().filter(page_id__in=page_ids[start : start + CHUNK]).order_by()
+    for some in in_chunks(page_ids, CHUNK):
+        rows = PageText.objects.current().filter(page_id__in=some).order_by()
         found |= {_slot(row): row for row in rows.only("page_id", "kind", "target_language", "source")}
     return found
 
@@ -277,8 +277,8 @@ def _present(page_ids: Sequence[str]) -> dict[tuple[str, str, str], PageText]:
 def _retire(ids: Sequence[str]) -> None:
     """These texts are current no more. Raises IntegrityError when one was not: another writer came first."""
     changed = 0
-    for start in range(0, len(ids), CHUNK):
-        texts = PageText.objects.current().filter(pk__in=ids[start : start + CHUNK])
+    for some in in_chunks(ids, CHUNK):
+        texts = PageText.objects.current().filter(pk__in=some)
         changed += texts.order_by().update(is_current=False)
     if changed < len(ids):
         raise IntegrityError("Another text has become current meanwhile.")
@@ -290,8 +290,7 @@ def _judge(written: Sequence[PageText]) -> None:
     Those who change both texts of a page at once may miss each other: Book.recount, called after both, does not.
     """
     page_ids = sorted({text.page_id for text in written})
-    for start in range(0, len(page_ids), CHUNK):
-        chunk = page_ids[start : start + CHUNK]
+    for chunk in in_chunks(page_ids, CHUNK):
         _judge_staleness(PageText.objects.current().filter(page_id__in=chunk))
         Page.objects.filter(pk__in=chunk).judge()
 

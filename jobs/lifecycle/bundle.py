@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from jobs import prices
+from jobs.lifecycle import chunk
 from jobs.lifecycle.cap import token_limit
 from jobs.models import BatchPreparation, Job, JobPage, PageState
 from jobs.operations import operation
@@ -73,14 +74,9 @@ def beyond_limits(bundle: Bundle, model: str) -> str:
 
 
 def preparations(keys: list[str]) -> list[BatchPreparation]:
-    """Preparations in the order of their keys, without the described requests."""
-    found: dict[str, BatchPreparation] = {}
-    for start in range(0, len(keys), 500):
-        rows = BatchPreparation.objects.filter(key__in=keys[start : start + 500], failed=False).defer(
-            "request"
-        )
-        found.update({row.key: row for row in rows})
-    return [found[key] for key in keys if key in found]
+    """Those that can be sent, in the order of their keys."""
+    found = chunk.preparations(keys)
+    return [found[key] for key in keys if key in found and not found[key].failed]
 
 
 def _fitting(

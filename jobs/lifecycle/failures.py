@@ -2,8 +2,7 @@
 
 from books.models import Page
 from jobs.models import Job, JobPage, PageState
-
-CHUNK = 500
+from sourcebatch.lib.db import in_chunks
 
 
 def misjudged(book_id: str) -> dict[str, bool]:
@@ -21,6 +20,6 @@ def judge(book_id: str) -> int:
     wrong = misjudged(book_id)
     for failed in (True, False):
         ids = sorted(pk for pk, must_be in wrong.items() if must_be == failed)
-        for start in range(0, len(ids), CHUNK):
-            Page.objects.filter(pk__in=ids[start : start + CHUNK]).update(failed=failed)
+        for some in in_chunks(ids):
+            Page.objects.filter(pk__in=some).update(failed=failed)
     return len(wrong)

@@ -21,7 +21,7 @@ from jobs.mongodb import rows
 from jobs.mongodb.rows import Refused
 from jobs.mongodb.sources import COLLECTIONS, Damage, Document, Library
 from jobs.operations import operation
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, in_chunks
 
 CHUNK = 100
 EXAMPLES = 5
@@ -220,8 +220,8 @@ def _job(job: Job, document: Document) -> None:
     job.save(force_insert=True)
     ids = document.get("page_ids")
     asked = list(dict.fromkeys(map(rows.reference, ids))) if isinstance(ids, list) else []
-    for start in range(0, len(asked), CHUNK):
-        JobPage.objects.bulk_create(_ledger(job, asked[start : start + CHUNK]))
+    for some in in_chunks(asked, CHUNK):
+        JobPage.objects.bulk_create(_ledger(job, some))
     Job.objects.filter(pk=job.pk).update(progress=figures(job.pk).as_progress())
     failures.judge(job.book_id)
     note(job, "import", IMPORTER, f"from MongoDB, where its progress was {document.get('progress')!r}"[:500])
