@@ -59,7 +59,7 @@ def settle(reservation: Reservation, cost_micro_usd: int) -> None:
 
 def begin_call(paid: Reservation, **about: str) -> PaidCall:
     """The line of a call that is about to be made: no request yet, its cost what was set aside."""
-    return PaidCall.objects.create(requests=0, cost_micro_usd=paid.micro_usd, **about)
+    return PaidCall.objects.create(requests=0, cost_micro_usd=paid.micro_usd, reserved_on=paid.day, **about)
 
 
 def end_call(entry: PaidCall, paid: Reservation, cost: int | None, *, known: bool = True) -> None:
@@ -89,7 +89,9 @@ def settle_lost_calls() -> int:
     """Calls whose process died before the answer: they may have been charged, so what was set aside is spent."""
     count = 0
     for entry in PaidCall.objects.filter(requests=0, created_at__lt=now() - LOST_AFTER):
-        paid = Reservation(entry.cost_micro_usd or 0, f"{entry.created_at:%Y-%m-%d}")
+        # Calls begun before the day was kept have none.
+        day = entry.reserved_on or f"{entry.created_at:%Y-%m-%d}"
+        paid = Reservation(entry.cost_micro_usd or 0, day)
         end_call(entry, paid, paid.micro_usd)
         count += 1
     return count

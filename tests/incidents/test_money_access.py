@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
@@ -108,6 +109,18 @@ def test_i50_a_realtime_call_whose_process_died_is_settled_by_the_sweep(local: L
     # Should the answer come after all, it is not booked a second time.
     spending.end_call(entry, paid, 600)
     assert PaidCall.objects.get().cost_micro_usd == 700
+    assert_books_balance()
+
+
+def test_i50_a_lost_call_that_began_as_midnight_passed_is_settled_on_the_day_it_was_set_aside() -> None:
+    with time_machine.travel("2026-12-31T23:59:59.999Z", tick=False) as clock:
+        paid = spending.reserve(700, MODEL)
+        clock.shift(0.002)
+        spending.begin_call(paid, type="batch_ocr", model=MODEL)
+        clock.shift(2 * spending.LOST_AFTER)
+        assert spending.settle_lost_calls() == 1
+    spent = dict(Spending.objects.values_list("period", "spent"))
+    assert spent == {"2026-12-31": 700, "2026-12": 700}
     assert_books_balance()
 
 
