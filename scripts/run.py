@@ -36,35 +36,49 @@ def wanted_port() -> int:
 PORT = wanted_port()
 
 
-def is_free(host: str, port: int) -> bool:
-    """Whether a server can listen there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+def keep_ours(host: str, port: int) -> socket.socket:
+    """The port where the site is to listen, ours until the socket is closed; ends the program when somebody has it."""
+    kept = socket.socket()
+    # As the web server does, or what is left of connections of the last run would stand in the way for a minute.
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        kept.bind((host, port))
+    except OSError:
+        sys.exit(f"Port {port} is in use: stop the other program, or say PORT={port + 1} make run.")
+    return kept
 
 
-def free_port(preferred: int) -> int:
-    """The preferred port of 127.0.0.1 or, when somebody has it, any free one."""
-    if is_free("127.0.0.1", preferred):
-        return preferred
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def keep_port(preferred: int) -> socket.socket:
+    """The preferred port of 127.0.0.1 or, when somebody has it, any free one; ours until the socket is closed.
+
+    Seconds pass until the stand-in listens there, in which nobody else may come by the same number.
+    """
+    kept = socket.socket()
+    try:
+        kept.bind(("127.0.0.1", preferred))
+    except OSError:
+        kept.bind(("127.0.0.1", 0))
+    # Only now, and for the stand-in alone: whoever wants a port to himself is still refused.
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return kept
 
 
-def use_local_gemini() -> int | None:
-    """Point the settings at a local stand-in unless a key or an address was given; its port or None."""
+def close(kept: list[socket.socket]) -> None:
+    """Let go of ports."""
+    for one in kept:
+        one.close()
+
+
+def use_local_gemini() -> socket.socket | None:
+    """Point the settings at a local stand-in unless a key or an address was given; its port, kept, or None."""
     import environ
 
     environ.Env.read_env(ROOT / ".env", overwrite=False)
     env = environ.FileAwareEnv()
     if env.str("GEMINI_API_KEY", default="").strip() or os.environ.get("GEMINI_BASE_URL"):
         return None
-    port = free_port(LOCAL_GEMINI_PORT)
+    kept = keep_port(LOCAL_GEMINI_PORT)
+    port = int(kept.getsockname()[1])
     os.environ["GEMINI_API_KEY"] = "local-stand-in"
     os.environ["GEMINI_BASE_URL"] = f"http://127.0.0.1:{port}"
     # Asking a server on this machine costs nothing, and it is done in seconds, not in hours.
@@ -72,7 +86,7 @@ def use_local_gemini() -> int | None:
     os.environ.setdefault("POLL_LAST_SECONDS", "10")
     hosts = os.environ.get("FETCH_ALLOWED_HOSTS", "")
     os.environ["FETCH_ALLOWED_HOSTS"] = f"{hosts},127.0.0.1:{port}".strip(",")
-    return port
+    return kept
 
 
 def hold(folder: Path) -> int:
@@ -215,16 +229,19 @@ def main() -> int:
     from honcho.manager import Manager
 
     os.chdir(ROOT)
-    if not is_free(HOST, PORT):
-        sys.exit(f"Port {PORT} is in use: stop the other program, or say PORT={PORT + 1} make run.")
-    gemini_port = use_local_gemini()
+    site, stand_in = keep_ours(HOST, PORT), use_local_gemini()
+    kept = [site, stand_in] if stand_in else [site]
+    gemini_port = int(stand_in.getsockname()[1]) if stand_in else None
     password = ready()
     manager = Manager()
     for name, command in commands(gemini_port).items():
         manager.add_process(name, command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=str(ROOT))
     end_with_the_terminal()
     threading.Thread(target=announce, args=[password, gemini_port], daemon=True).start()
+    if sys.platform != "linux":
+        close(kept)  # Elsewhere nobody can listen on what somebody else has, whatever both of them allow.
     manager.loop()
+    close(kept)
     return 0 if manager.returncode in (130, 143) else manager.returncode or 1
 
 

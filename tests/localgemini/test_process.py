@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from google.genai import types
 from tests.localgemini.conftest import MakeClient
 from tests.localgemini.helpers import MODEL, jpeg, line
 from tests.support.localgemini import ROOT, LocalGemini, mark_of
+from tests.support.ports import kept_port
 
 
 @pytest.fixture
@@ -50,14 +50,12 @@ def test_it_refuses_to_listen_on_an_outside_address(tmp_path: Path) -> None:
 
 
 def test_it_listens_on_the_port_that_it_is_given(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     server = LocalGemini(tmp_path / "data")
-    server.port = port
-    server.start()
-    assert server.url == f"http://127.0.0.1:{port}"
-    server.stop()
+    with kept_port() as port:
+        server.port = port
+        server.start()
+        assert server.url == f"http://127.0.0.1:{port}"
+        server.stop()
 
 
 def test_it_serves_images_of_its_folder_and_nothing_else(server: LocalGemini) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import mongod
 from tests.support.localgemini import LocalGemini, gemini, gemini_process
+from tests.support.ports import kept_port
 from tests.worker.conftest import until
 
 __all__ = ["gemini", "gemini_process"]
@@ -25,21 +26,19 @@ Manage = Callable[..., "subprocess.CompletedProcess[str]"]
 def running(folder: Path, *options: str) -> Iterator[int]:
     """A mongod on a free port; yields the port."""
     (folder / "data").mkdir(parents=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [
-        str(mongod()), "--dbpath", str(folder / "data"), "--port", str(port), "--bind_ip", "127.0.0.1",
-        "--unixSocketPrefix", str(folder), "--wiredTigerCacheSizeGB", "0.25", *options,
-    ]  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        until(lambda: _answers(port), "mongod answers")
-        yield port
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(30)
+    with kept_port() as port:
+        command = [
+            str(mongod()), "--dbpath", str(folder / "data"), "--port", str(port), "--bind_ip", "127.0.0.1",
+            "--unixSocketPrefix", str(folder), "--wiredTigerCacheSizeGB", "0.25", *options,
+        ]  # fmt: skip
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            until(lambda: _answers(port), "mongod answers")
+            yield port
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(30)
 
 
 def _answers(port: int) -> bool:

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import requests
 
 from tests.incidents.site import Site
 from tests.support.localgemini import LocalGemini
+from tests.support.ports import kept_port
 
 SIZE = 2_100_000_000
 # The archive, the upload and the page images lie side by side for a moment.
@@ -83,13 +83,12 @@ def test_two_gigabytes_are_uploaded_and_imported_in_flat_memory(tmp_path: Path, 
 
 def served(site: Site) -> tuple["subprocess.Popen[str]", str]:
     """The web server as the Procfile starts it, and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        place = f"127.0.0.1:{probe.getsockname()[1]}"
-    web = site.start(
-        [sys.executable, "-m", "gunicorn", "sourcebatch.wsgi", "--bind", place, "--threads", "8"]
-    )
-    wait_for(f"http://{place}/health", web)
+    with kept_port() as port:
+        place = f"127.0.0.1:{port}"
+        web = site.start(
+            [sys.executable, "-m", "gunicorn", "sourcebatch.wsgi", "--bind", place, "--threads", "8"]
+        )
+        wait_for(f"http://{place}/health", web)
     return web, f"http://{place}"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
+from tests.support.ports import kept_port
 from tests.worker.conftest import until
 
 KEY, SECRET = "an-id", "a/secret"
@@ -19,19 +20,17 @@ KEY, SECRET = "an-id", "a/secret"
 @contextmanager
 def running(log: Path, host: str = "127.0.0.1") -> Iterator[str]:
     """A server on a free port; yields its address."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port = int(probe.getsockname()[1])
-    command = [str(Path(sys.executable).with_name("moto_server")), "-H", host, "-p", str(port)]
     env = {**os.environ, "PYTHONDEVMODE": "", "PYTHONWARNINGS": ""}
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output, env=env)
-    try:
-        until(lambda: _answers(host, port), "the S3 server answers")
-        yield f"http://{host}:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
+    with kept_port(host) as port:
+        command = [str(Path(sys.executable).with_name("moto_server")), "-H", host, "-p", str(port)]
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, stdout=output, stderr=output, env=env)
+        try:
+            until(lambda: _answers(host, port), "the S3 server answers")
+            yield f"http://{host}:{port}"
+        finally:
+            server.terminate()
+            server.wait(30)
 
 
 def _answers(host: str, port: int) -> bool:

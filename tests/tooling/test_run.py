@@ -12,16 +12,13 @@ from pathlib import Path
 import pytest
 import requests
 
+from localgemini.server import listen
+from scripts import run as run_script
+from tests.support.ports import kept_port
 from tests.worker.conftest import children, runs, until
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("worker")]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def tree(pid: int) -> list[int]:
@@ -33,7 +30,8 @@ class Run:
     """`scripts/run.py` as make starts it, on a folder of its own."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        self.port = free_port()
+        self.kept = run_script.keep_port(0)
+        self.port = self.kept.getsockname()[1]
         self.log = folder / "run.log"
         dropped = (
             "DATABASE_URL",
@@ -83,6 +81,7 @@ def start_run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
             if runs(pid):
                 os.kill(pid, signal.SIGKILL)
         run.process.wait(10)
+        run.kept.close()
 
 
 def stop(run: Run, number: int) -> list[int]:
@@ -147,6 +146,21 @@ def refused(folder: Path, **settings: str) -> str:
     return said
 
 
+def test_the_port_of_the_stand_in_is_kept_for_it_until_it_listens() -> None:
+    with run_script.keep_port(0) as first:
+        free = first.getsockname()[1]
+    with run_script.keep_port(free) as kept:
+        assert kept.getsockname()[1] == free
+        # Another run, and any program that asks for a port, gets another one.
+        with run_script.keep_port(free) as second:
+            assert second.getsockname()[1] != free
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", free))
+        with listen("127.0.0.1", free) as stand_in:
+            stand_in.listen()
+            assert stand_in.getsockname()[1] == free
+
+
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -163,7 +177,8 @@ def test_a_port_that_is_none_is_one_sentence(tmp_path: Path, port: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    said = refused(tmp_path / "file" / "data", PORT=str(free_port()), PYTHONWARNINGS="ignore")
+    with kept_port() as port:
+        said = refused(tmp_path / "file" / "data", PORT=str(port), PYTHONWARNINGS="ignore")
     assert said.startswith("Sourcebatch cannot write what it keeps (") and str(tmp_path) in said
 
 
@@ -171,7 +186,8 @@ def test_a_second_run_on_the_same_data_is_refused_and_the_first_goes_on(
     start_run: Callable[..., Run], tmp_path: Path
 ) -> None:
     run = start_run()
-    said = refused(tmp_path / "data", PORT=str(free_port()), PYTHONWARNINGS="ignore")
+    with kept_port() as port:
+        said = refused(tmp_path / "data", PORT=str(port), PYTHONWARNINGS="ignore")
     assert said.startswith(f"Sourcebatch runs with the data in {tmp_path / 'data'} already")
     assert f"http://127.0.0.1:{run.port}/admin/, process {run.process.pid}" in said
     assert run.get("/admin/login/").status_code == 200

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 import redis
 
 from tests.support.localgemini import LocalGemini
+from tests.support.ports import kept_port
 from tests.worker.conftest import ROOT, children, environment, until
 
 pytestmark = [
@@ -46,28 +46,18 @@ print("null")
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[str]:
     """The address of a Redis of its own, which keeps nothing on disk."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [
-        "redis-server",
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--dir",
-        str(tmp_path),
-    ]
-    with (tmp_path / "redis.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
-    client = redis.Redis(port=port)
-    until(lambda: _answers(client), "redis answers")
-    yield f"redis://127.0.0.1:{port}/0"
-    client.close()
-    server.terminate()
-    server.wait(10)
+    with kept_port() as port:
+        command = [
+            "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path),
+        ]  # fmt: skip
+        with (tmp_path / "redis.log").open("wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log)
+        client = redis.Redis(port=port)
+        until(lambda: _answers(client), "redis answers")
+        yield f"redis://127.0.0.1:{port}/0"
+        client.close()
+        server.terminate()
+        server.wait(10)
 
 
 def _answers(client: redis.Redis) -> bool:
