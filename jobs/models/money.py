@@ -49,7 +49,7 @@ class PaidCall(models.Model):
     thinking_tokens = models.BigIntegerField(default=0)
     cost_micro_usd = models.BigIntegerField(null=True, blank=True)
     # The day whose limit the money was set aside from: midnight may pass before the call begins.
-    reserved_on = models.CharField(max_length=10, blank=True, default="", editable=False)
+    reserved_on = models.CharField(max_length=10, blank=True, default="", db_default="", editable=False)
     actor = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(default=now, db_index=True)
 
