@@ -1,9 +1,10 @@
 """Is everything alive? `/health` for monitors (200 or 503 with the reasons), `/metrics` for Prometheus.
 
-What must never happen unseen: no worker, nobody who polls, results that Gemini will soon throw away.
+What must never happen unseen: no worker, nobody who polls, results that Gemini will soon throw away, a full disk.
 """
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,7 @@ class Snapshot:
     failures_week: dict[str, int] = field(default_factory=dict)
     usd_day: float = 0.0
     usd_reserved_day: float = 0.0
+    disk_free_bytes: int | None = None
     reasons: list[str] = field(default_factory=list)
 
 
@@ -64,6 +66,7 @@ def snapshot() -> Snapshot:
     counted = Job.objects.filter(status__in=LIVE).order_by().values("status").annotate(n=Count("pk"))
     shot.jobs = {str(row["status"]): row["n"] for row in counted}
     _look_at_work(shot)
+    shot.disk_free_bytes = _disk_free()
     shot.reasons = list(_reasons(shot))
     return shot
 
@@ -92,6 +95,14 @@ def _look_at_work(shot: Snapshot) -> None:
         shot.usd_day, shot.usd_reserved_day = today.spent / 1e6, today.reserved / 1e6
 
 
+def _disk_free() -> int | None:
+    """Bytes that DATA_DIR of this machine still takes; None when it cannot be asked."""
+    try:
+        return shutil.disk_usage(settings.DATA_DIR).free
+    except OSError:
+        return None
+
+
 def _reasons(shot: Snapshot) -> Iterator[str]:
     """What is wrong, each a sentence that says what to do."""
     if shot.worker_seen is None:
@@ -107,6 +118,11 @@ def _reasons(shot: Snapshot) -> Iterator[str]:
             f"Results have been waiting since {rfc3339(shot.oldest_uncollected)} and may be gone after "
             f"{rfc3339(shot.collect_before)}: run `python manage.py advance_jobs`."
         )
+    if shot.disk_free_bytes is None:
+        yield "The folder of DATA_DIR cannot be reached: look whether its disk is mounted, and at the setting."
+    elif shot.disk_free_bytes < settings.MIN_FREE_DISK_MB * 1_000_000:
+        free = shot.disk_free_bytes // 1_000_000
+        yield f"The disk that holds DATA_DIR has {free} MB left: make room before jobs and imports have to stop."
     late = Schedule.objects.filter(next_run__lt=now() - SCHEDULE_LATE).exclude(repeats=0)
     for name in late.values_list("name", flat=True)[:5]:
         yield f"The schedule {name!r} is overdue: look at the worker's log, and at its arguments in the admin."
@@ -155,6 +171,7 @@ def _as_json(shot: Snapshot) -> dict[str, Any]:
         },
         "queue": shot.queue,
         "pages_last_day": shot.pages_day,
+        "disk_free_bytes": shot.disk_free_bytes,
     }
 
 
@@ -197,6 +214,7 @@ class _Collector(Collector):
         yield _gauge(
             "usd_reserved_today", "US dollars set aside today for batches under way.", shot.usd_reserved_day
         )
+        yield _gauge("disk_free_bytes", "What DATA_DIR of this machine still takes.", shot.disk_free_bytes)
         yield _labelled("jobs", "Live jobs by status.", "status", shot.jobs)
         yield _labelled(
             "failed_pages_week", "Failed pages of this week's jobs.", "reason", shot.failures_week

@@ -1,7 +1,10 @@
 """/health and /metrics: what must never happen unseen is seen (I01, I09)."""
 
 import datetime as dt
+import re
+from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from django.test import Client
@@ -130,6 +133,25 @@ def test_metrics_tell_it_by_model(alive: None, settings: Settings) -> None:
     assert 'sourcebatch_enqueued_tokens_max{model="gemini-3.8-flash"} 3e+06' in lines
     assert "sourcebatch_gemini_file_bytes 6150.0" in lines
     assert "sourcebatch_gemini_file_bytes_max 1.8e+10" in lines
+
+
+def test_it_says_when_the_disk_is_nearly_full(alive: None, settings: Settings) -> None:
+    free = ask()[1]["disk_free_bytes"]
+    settings.MIN_FREE_DISK_MB = 2 * free // 1_000_000
+    status, body = ask()
+    assert (status, body["reasons"]) == (503, [ANY])
+    assert re.fullmatch(r"The disk that holds DATA_DIR has \d+ MB left: make room .*", body["reasons"][0])
+    settings.MIN_FREE_DISK_MB = 0
+    assert ask()[0] == 200
+
+
+def test_it_says_when_the_folder_of_the_data_is_gone(alive: None, settings: Settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path / "not mounted"
+    status, body = ask()
+    assert (status, body["disk_free_bytes"]) == (503, None)
+    assert "is mounted" in body["reasons"][0]
+    # Anybody may ask, so it does not say where.
+    assert str(tmp_path) not in str(body)
 
 
 def test_metrics_open_with_a_token_only() -> None:
