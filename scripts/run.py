@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,7 @@ def keep_ours(host: str, port: int) -> socket.socket:
     try:
         kept.bind((host, port))
     except OSError:
+        kept.close()
         sys.exit(f"Port {port} is in use: stop the other program, or say PORT={port + 1} make run.")
     return kept
 
@@ -61,12 +63,6 @@ def keep_port(preferred: int) -> socket.socket:
     # Only now, and for the stand-in alone: whoever wants a port to himself is still refused.
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return kept
-
-
-def close(kept: list[socket.socket]) -> None:
-    """Let go of ports."""
-    for one in kept:
-        one.close()
 
 
 def use_local_gemini() -> socket.socket | None:
@@ -229,19 +225,19 @@ def main() -> int:
     from honcho.manager import Manager
 
     os.chdir(ROOT)
-    site, stand_in = keep_ours(HOST, PORT), use_local_gemini()
-    kept = [site, stand_in] if stand_in else [site]
-    gemini_port = int(stand_in.getsockname()[1]) if stand_in else None
-    password = ready()
-    manager = Manager()
-    for name, command in commands(gemini_port).items():
-        manager.add_process(name, command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=str(ROOT))
-    end_with_the_terminal()
-    threading.Thread(target=announce, args=[password, gemini_port], daemon=True).start()
-    if sys.platform != "linux":
-        close(kept)  # Elsewhere nobody can listen on what somebody else has, whatever both of them allow.
-    manager.loop()
-    close(kept)
+    with ExitStack() as kept:
+        kept.enter_context(keep_ours(HOST, PORT))
+        stand_in = use_local_gemini()
+        gemini_port = int(kept.enter_context(stand_in).getsockname()[1]) if stand_in else None
+        password = ready()
+        manager = Manager()
+        for name, command in commands(gemini_port).items():
+            manager.add_process(name, command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=str(ROOT))
+        end_with_the_terminal()
+        threading.Thread(target=announce, args=[password, gemini_port], daemon=True).start()
+        if sys.platform != "linux":
+            kept.close()  # Elsewhere nobody can listen on what somebody else has, whatever both of them allow.
+        manager.loop()
     return 0 if manager.returncode in (130, 143) else manager.returncode or 1
 
 
