@@ -5,6 +5,7 @@ Numbers are stable, pages that are not mentioned stay, and no text is ever remov
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from books import texts
@@ -99,12 +100,17 @@ def _change(page: Page, new: NewPage) -> bool:
 
 def _texts(book: Book, pages: Mapping[int, Page], given: Sequence[NewPage]) -> None:
     for some in in_chunks(given, CHUNK):
-        chunk = sorted(some, key=lambda new: pages[new.number].pk)
-        with atomic():
-            current = _imported([pages[new.number].pk for new in chunk])
-            for new in chunk:
-                _text(book, pages[new.number], new, current)
-            book.recount()
+        repeated(partial(_chunk_of_texts, book, pages, some))
+
+
+def _chunk_of_texts(book: Book, pages: Mapping[int, Page], given: Sequence[NewPage]) -> None:
+    page_ids = [pages[new.number].pk for new in given]
+    with atomic():
+        texts.hold(page_ids)
+        current = _imported(page_ids)
+        for new in given:
+            _text(book, pages[new.number], new, current)
+        book.recount()
 
 
 def _imported(page_ids: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -151,9 +151,7 @@ def save(page: Page, edit: Edit, *, author: str) -> PageText | None:
 
 def _saved(page: Page, edit: Edit, data: str, author: str) -> PageText | None:
     with atomic():
-        # On PostgreSQL two people who save at once queue here; SQLite lets one transaction write at a time; on MongoDB
-        # the second one's transaction fails, and is done again.
-        page = Page.objects.select_for_update().select_related(None).get(pk=page.pk)
+        page = _held(page.pk)
         current = page.current(edit.kind, edit.target_language)
         if current and _is_the_same(page, edit, data, current):
             return None
@@ -196,9 +194,13 @@ def _based_on(page: Page, edit: Edit, current: PageText | None) -> str:
 
 def still_fits(text: PageText, *, author: str) -> PageText | None:
     """A person says that a stale translation is right as it stands: the same words as their version."""
+    return repeated(lambda: _still_fits(text, author))
+
+
+def _still_fits(text: PageText, author: str) -> PageText | None:
     edit = Edit(text.kind, text.data, text.pk, text.target_language)
     with atomic():
-        page = Page.objects.select_for_update().select_related(None).get(pk=text.page_id)
+        page = _held(text.page_id)
         current = page.current(text.kind, text.target_language)
         if current is None or current.pk != text.pk:
             raise Overtaken(current)
@@ -207,6 +209,10 @@ def still_fits(text: PageText, *, author: str) -> PageText | None:
 
 def restore(text: PageText, *, author: str) -> PageText:
     """Make an older version current again."""
+    return repeated(lambda: _restored(text, author))
+
+
+def _restored(text: PageText, author: str) -> PageText:
     with atomic():
         written = texts.restore(text, author=author)
         text.page.book.recount()
@@ -215,9 +221,19 @@ def restore(text: PageText, *, author: str) -> PageText:
 
 def dismiss(text: PageText, *, by: str) -> None:
     """Somebody has looked at the flags and found nothing wrong."""
-    with atomic():
-        texts.dismiss_flags(text, by=by)
-        text.page.book.recount()
+
+    def attempt() -> None:
+        with atomic():
+            texts.dismiss_flags(text, by=by)
+            text.page.book.recount()
+
+    repeated(attempt)
+
+
+def _held(page_id: str) -> Page:
+    """The page as it is once everybody else who was writing texts of it is done."""
+    texts.hold([page_id])
+    return Page.objects.get(pk=page_id)
 
 
 def _tidy(data: str) -> str:

@@ -2,7 +2,8 @@
 unasked.
 
 Which row counts (`is_current`) is settled by conditional UPDATEs and by the unique constraint on current
-texts, so that two writers at once, in whatever process, end with one current text and with both texts kept.
+texts, so that two writers at once, in whatever process, end with one current text and with both texts kept. Writers of
+the same pages come one after the other (`hold`).
 """
 
 import datetime as dt
@@ -12,12 +13,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connections
 
 from books import search
 from books.models import Kind, Page, PageText, PageTextQuerySet, Source
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic, in_chunks, is_mongodb, races, repeated
+from sourcebatch.lib.db import atomic, in_chunks, is_mongodb, library_alias, races, repeated
 from sourcebatch.lib.ids import new_id
 
 # With n writers at one page's text at once the last of them loses n - 1 times.
@@ -89,6 +90,21 @@ def storable(data: str) -> str:
     return data.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def hold(page_ids: Sequence[str]) -> None:
+    """Have whoever else writes texts of these pages wait until this transaction ends, on PostgreSQL.
+
+    Everybody asks for pages first, in the order of their ids, so that nobody waits for somebody who waits for them, and
+    whoever comes second sees what the first has written. On SQLite one transaction writes at a time; on MongoDB the
+    second one's fails and is done again.
+    """
+    if not connections[library_alias()].features.has_select_for_update:
+        return
+    for some in in_chunks(sorted(page_ids), CHUNK):
+        # Rows that point to a page may still be made by others meanwhile.
+        pages = Page.objects.select_for_update(no_key=True).filter(pk__in=some)
+        len(pages.order_by("pk").values_list("pk"))
+
+
 def write(page: Page, new: NewText, *, overwrite: str = "machine") -> Written:
     """Keep a text, and make it the page's current one unless a text that `overwrite` protects is in the way.
 
@@ -113,9 +129,11 @@ def write_many(news: Sequence[tuple[Page, NewText]], *, overwrite: str = "machin
         raise ValueError(f'overwrite must be "", "machine" or "human", not {overwrite!r}.')
     if not news:
         return []
-    present = _present([page.pk for page, _ in news])
+    page_ids = [page.pk for page, _ in news]
+    present = _present(page_ids)
     try:
         with atomic():
+            hold(page_ids)
             return _write_at_once(news, present, REPLACEABLE[overwrite])
     except races():
         in_order = sorted(range(len(news)), key=lambda at: news[at][0].pk)
@@ -142,13 +160,25 @@ _COPIED = (
 
 
 def dismiss_flags(text: PageText, *, by: str) -> None:
-    """A person has looked at what was suspicious and found nothing wrong; the flags stay readable, with who
-    and when.
+    """A person has looked at what was suspicious and found nothing wrong; the flags stay readable, with who and when.
+
+    What was noted since `text` was read has not been looked at: that stays open.
     """
+    looked_at = {flag.get("rule") for flag in text.flags}
     seen = {"dismissed_by": by, "dismissed_at": now().isoformat(timespec="seconds")}
-    with atomic():
-        _change(text, flags=[{**flag, **seen} for flag in text.flags], is_flagged=False)
-        Page.objects.filter(pk=text.page_id).judge()
+
+    def attempt() -> None:
+        with atomic():
+            hold([text.page_id])
+            flags = PageText.objects.values_list("flags", flat=True).get(pk=text.pk)
+            flags = [
+                {**flag, **seen} if flag.get("rule") in looked_at and "dismissed_by" not in flag else flag
+                for flag in flags
+            ]
+            _change(text, flags=flags, is_flagged=_open_flags(flags))
+            Page.objects.filter(pk=text.page_id).judge()
+
+    repeated(attempt, ATTEMPTS)
 
 
 def flag(text: PageText, found: dict[str, str]) -> bool:
@@ -157,19 +187,19 @@ def flag(text: PageText, found: dict[str, str]) -> bool:
     False when there is nothing to note it on: the text is not current any more, a person has vouched for it, or the
     rule has spoken of it before, also when that was dismissed. Recount the book afterwards.
     """
-    for _ in range(ATTEMPTS):
-        present = PageText.objects.filter(pk=text.pk, is_current=True, reviewed_at=None).first()
-        if present is None or any(one.get("rule") == found["rule"] for one in present.flags):
-            return False
-        # Somebody who dismissed the flags, or flagged the text, since the look above has changed one of these.
-        unchanged = PageText.objects.filter(
-            pk=present.pk, is_current=True, reviewed_at=None, is_flagged=present.is_flagged
-        )
+
+    def attempt() -> bool:
         with atomic():
-            if unchanged.update(flags=[*present.flags, found], is_flagged=True):
-                Page.objects.filter(pk=present.page_id).judge()
-                return True
-    return False
+            unread = PageText.objects.filter(pk=text.pk, is_current=True, reviewed_at=None)
+            hold(list(unread.values_list("page_id", flat=True)))
+            present = unread.first()
+            if present is None or any(one.get("rule") == found["rule"] for one in present.flags):
+                return False
+            unread.update(flags=[*present.flags, found], is_flagged=True)
+            Page.objects.filter(pk=present.page_id).judge()
+            return True
+
+    return repeated(attempt, ATTEMPTS)
 
 
 def mark_reviewed(text: PageText, *, by: str) -> None:
@@ -219,6 +249,7 @@ def _settle(page: Page, new: NewText, replaceable: Sequence[str]) -> Written:
 
 def _write(page: Page, new: NewText, replaceable: Sequence[str], *, first: bool) -> Written:
     """One attempt: the new row first, then the old one out of the way, then the new one current."""
+    hold([page.pk])
     row = _row(page, new)
     row.save(force_insert=True)
     current = _current(page, new)
@@ -285,10 +316,7 @@ def _retire(ids: Sequence[str]) -> None:
 
 
 def _judge(written: Sequence[PageText]) -> None:
-    """Keep true what is kept of the pages of these texts and of the translations beside them.
-
-    Those who change both texts of a page at once may miss each other: Book.recount, called after both, does not.
-    """
+    """Keep true what is kept of the pages of these texts and of the translations beside them."""
     page_ids = sorted({text.page_id for text in written})
     for chunk in in_chunks(page_ids, CHUNK):
         _judge_staleness(PageText.objects.current().filter(page_id__in=chunk))

@@ -12,6 +12,8 @@ from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models import Model
 
 T = TypeVar("T")
+# Its codes for a deadlock and for a transaction that cannot be put in an order with others.
+ENDED_BY_POSTGRESQL = ("40P01", "40001")
 LIBRARY_APPS = frozenset({"books", "jobs"})
 
 
@@ -69,20 +71,29 @@ def races() -> type[DatabaseError]:
 
 
 def repeated(do: Callable[[], T], attempts: int = 20) -> T:
-    """What `do` gives, which is one transaction: done again when another writer was first.
+    """What `do` gives, which is one transaction: done again when another writer was first, or when PostgreSQL ended it
+    because two were waiting for each other.
 
-    On MongoDB, inside of a larger transaction, it is done once: that one is lost and has to be repeated as a whole.
+    Where the whole of a larger transaction is lost with it, it is done once: that one has to be repeated as a whole.
     """
     for attempt in range(1, attempts + 1):
         try:
             return do()
-        except races():
-            if attempt == attempts or getattr(connections[library_alias()], "in_atomic_block_mongo", False):
+        except DatabaseError as error:
+            if attempt == attempts or not _may_be_repeated(error):
                 raise
         if is_mongodb():
             # Those who collided once do so again if they come back at the same moment.
             time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _may_be_repeated(error: DatabaseError) -> bool:
+    """Whether a race was lost, and nothing but the transaction in which that happened is lost with it."""
+    connection = connections[library_alias()]
+    if getattr(error.__cause__, "sqlstate", "") in ENDED_BY_POSTGRESQL:
+        return not connection.in_atomic_block
+    return isinstance(error, races()) and not getattr(connection, "in_atomic_block_mongo", False)
 
 
 def in_chunks(items: Iterable[T], size: int = 500) -> Iterator[list[T]]:

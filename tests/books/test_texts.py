@@ -136,6 +136,21 @@ def test_dismissed_flags_stay_readable_but_count_no_more() -> None:
     assert not row.is_flagged and row.flags[0]["dismissed_by"] == "Erasmus" and row.flags[0]["rule"] == "loop"
 
 
+def test_flags_noted_since_a_person_looked_stay_open() -> None:
+    page = a_page()
+    looked_at = texts.write(page, machine("x", flags=[{"rule": "loop", "reason": "It repeats itself."}])).text
+    now = PageText.objects.get(pk=looked_at.pk)
+    assert texts.flag(now, {"rule": "neighbours", "reason": "It is the page before."})
+    texts.dismiss_flags(looked_at, by="Erasmus")
+    row = PageText.objects.get(pk=looked_at.pk)
+    assert row.is_flagged and Page.objects.get(pk=page.pk).flagged
+    assert [flag.get("dismissed_by") for flag in row.flags] == ["Erasmus", None]
+    texts.dismiss_flags(row, by="Beatus")
+    row = PageText.objects.get(pk=looked_at.pk)
+    assert not row.is_flagged and not Page.objects.get(pk=page.pk).flagged
+    assert [flag.get("dismissed_by") for flag in row.flags] == ["Erasmus", "Beatus"]
+
+
 def test_a_restored_text_whose_flags_were_dismissed_is_not_flagged_again() -> None:
     page = a_page()
     text = texts.write(page, machine("x", flags=[{"rule": "loop", "reason": "It repeats itself."}])).text

@@ -2,15 +2,16 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import pytest
 from django.db import connections
 
-from books import texts
-from books.models import Book, Kind, Page, PageText, Source
+from books import glossary, reading, texts
+from books.models import Book, GlossaryTerm, Kind, Page, PageText, Source
 from books.texts import NewText
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 30.0
@@ -99,3 +100,59 @@ def test_i27_a_correction_between_look_and_write_survives_only_with_the_guard(
     works = [partial(machine, page, text("its"), looked, go), partial(person_meanwhile, page, looked, go)]
     assert together(works) == []
     assert PageText.objects.get(page=page, is_current=True).data == winner
+
+
+def test_a_job_and_people_who_write_the_same_pages_do_not_lock_each_other_out() -> None:
+    book = Book.objects.create(title="Epigrammata")
+    pages = [Page.objects.create(book=book, number=number) for number in range(1, 41)]
+    texts.write_many([(page, text("older")) for page in pages])
+
+    def job() -> None:
+        for n in range(8):
+            news = [(page, text(f"{page.number}, {n}")) for page in pages]
+            repeated(partial(chunk, news))
+
+    def chunk(news: list[tuple[Page, NewText]]) -> None:
+        with atomic():
+            texts.write_many(news, overwrite="human")
+
+    def person(order: int) -> None:
+        for page in pages[::order]:
+            current = page.current(Kind.OCR)
+            edit = reading.Edit(Kind.OCR, f"mine {order}", current.pk if current else "")
+            with suppress(reading.Overtaken):
+                reading.save(page, edit, author="anna")
+
+    assert together([job, partial(person, 1), partial(person, -1)]) == []
+    assert PageText.objects.filter(page__book=book, is_current=True).count() == len(pages)
+
+
+def test_of_two_who_wait_for_each_other_both_get_done() -> None:
+    books = [Book.objects.create(title=title, author="") for title in ("Epigrammata", "Odes")]
+    both_have_one = threading.Barrier(2)
+
+    def change(name: str, first: Book, second: Book) -> None:
+        def attempt() -> None:
+            with atomic():
+                Book.objects.filter(pk=first.pk).update(author=name)
+                # Where only one can be here the other does not come, and the second time nobody waits.
+                with suppress(threading.BrokenBarrierError):
+                    both_have_one.wait(2)
+                Book.objects.filter(pk=second.pk).update(author=name)
+
+        repeated(attempt)
+
+    assert together([partial(change, "anna", *books), partial(change, "beatus", *reversed(books))]) == []
+    one, other = Book.objects.values_list("author", flat=True)
+    assert one == other != ""
+
+
+def test_people_who_replace_a_glossary_at_once_end_with_one_whole_glossary() -> None:
+    book = Book.objects.create(title="Epigrammata")
+    lists = [[glossary.Term(f"verbum {n}", who) for n in range(30)] for who in ("ann", "bob", "eve", "kim")]
+    works = [partial(glossary.replace, book, "en", terms, by=terms[0].rendering) for terms in lists]
+    for _ in range(3):
+        assert together(works) == []
+        kept = GlossaryTerm.objects.filter(book=book).values_list("created_by", flat=True)
+        assert len(kept) == 30
+        assert len(set(kept)) == 1

@@ -220,7 +220,7 @@ SCENARIOS: dict[str, tuple[Scenario, bool]] = {
     "books/deposits.py:_text": (sent_again, False),
     "books/exports/library_import.py:_table": (library_import, False),
     "books/reading.py:_keep": (another_person, True),
-    "books/reading.py:restore": (restored, True),
+    "books/reading.py:_restored": (restored, True),
     "jobs/demo/library.py:_texts": (made_up_library, False),
     "jobs/lifecycle/chunk.py:_keep_texts": (batch, False),
     "jobs/lifecycle/prepare.py:_write_copies": (copied_answer, False),
