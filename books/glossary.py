@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from books import quality
 from books.folding import fold, merged, readable
 from books.models import Book, GlossaryTerm, Kind, PageText, Source
-from sourcebatch.lib.db import atomic, in_chunks
+from sourcebatch.lib.db import atomic, in_chunks, repeated
 
 MOST_TERMS = 2000  # of one book in one language
 MOST_ON_A_PAGE = 60
@@ -68,17 +68,20 @@ def languages_of(book: Book) -> list[str]:
 def replace(book: Book, target_language: str, terms: Iterable[Term], *, by: str) -> tuple[Term, ...]:
     """Keep these terms instead of those that the book had for the language. Raises GlossaryError."""
     checked = check(terms)
-    with atomic():
-        GlossaryTerm.objects.filter(book=book, target_language=target_language).delete()
-        GlossaryTerm.objects.bulk_create(
-            [
-                GlossaryTerm(
-                    book=book, target_language=target_language, number=number, created_by=by,
-                    term=one.term, rendering=one.rendering, note=one.note,
-                )
-                for number, one in enumerate(checked, 1)
-            ]
-        )  # fmt: skip
+    rows = [
+        GlossaryTerm(
+            book=book, target_language=target_language, number=number, created_by=by,
+            term=one.term, rendering=one.rendering, note=one.note,
+        )
+        for number, one in enumerate(checked, 1)
+    ]  # fmt: skip
+
+    def attempt() -> None:
+        with atomic():
+            GlossaryTerm.objects.filter(book=book, target_language=target_language).delete()
+            GlossaryTerm.objects.bulk_create(rows)
+
+    repeated(attempt)
     return checked
 
 

@@ -16,7 +16,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin.models import CHANGE
 from django.core.cache import cache
-from django.db import IntegrityError
 from django.db.models import Exists, OuterRef
 from PIL import Image
 
@@ -31,7 +30,7 @@ from books.second_reading.layout import Line, plain
 from books.second_reading.models import Inspection, SecondReading
 from sourcebatch.lib.adminlog import Actor, record
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 from sourcebatch.lib.stop import stop_requested
 
 logger = logging.getLogger(__name__)
@@ -190,13 +189,14 @@ def _read(page: Page, book: Book, engine: Engine, done: Done) -> SecondReading:
 def _kept(page: Page, **values: Any) -> SecondReading:
     """The page's one row, as an update or as a new row; another machine may be as far."""
     rows = SecondReading.objects.filter(page=page)
-    if not rows.update(**values):
-        try:
-            with atomic():
-                return SecondReading.objects.create(page=page, **values)
-        except IntegrityError:
-            rows.update(**values)
-    return rows.get()
+
+    def attempt() -> SecondReading:
+        if rows.update(**values):
+            return rows.get()
+        with atomic():
+            return SecondReading.objects.create(page=page, **values)
+
+    return repeated(attempt)
 
 
 def _seen_before(page: Page) -> bool:

@@ -12,6 +12,7 @@ from jobs.lifecycle import spending
 from jobs.lifecycle.common import Actor, Conflict, Held, LostLease, find_job
 from jobs.models import GeminiBatch, Job, Stage
 from sourcebatch.lib.clock import now
+from sourcebatch.lib.db import races
 from sourcebatch.lib.ids import new_id
 
 
@@ -24,12 +25,12 @@ def seized(job_id: str, actor: Actor) -> Iterator[Held]:
     Job.objects.filter(pk=job_id).update(lease_owner=owner, lease_until=until)
     try:
         yield Held(find_job(job_id), owner, actor, until)
-    except LostLease:
-        raise Conflict("Somebody else changed this job at the same moment: look at it again.") from None
     except IntegrityError:
         raise Conflict(
             "Another job took some of these pages at the same moment: look at the jobs and try again."
         ) from None
+    except (LostLease, races()):
+        raise Conflict("Somebody else changed this job at the same moment: look at it again.") from None
     finally:
         Job.objects.filter(pk=job_id, lease_owner=owner).update(lease_owner="", lease_until=None)
 

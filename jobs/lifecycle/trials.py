@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from books.models import Book, Page
@@ -24,7 +23,7 @@ from jobs.lifecycle.realtime import Attempt, attempt
 from jobs.models import PromptTrial, PromptVersion, TrialPage, TrialState
 from jobs.operations.base import Operation, Order
 from sourcebatch.lib.clock import now
-from sourcebatch.lib.db import atomic
+from sourcebatch.lib.db import atomic, repeated
 from sourcebatch.lib.stop import stop_requested
 
 MOST_PAGES = 20
@@ -84,12 +83,15 @@ def start_trial(new: NewTrial, token: str, actor: Actor) -> PromptTrial:
     if present := PromptTrial.objects.filter(token=token).first():
         return present
     plan = plan_trial(new)
-    try:
+
+    def attempt() -> PromptTrial:
+        # The other half of a double click may be faster.
+        if present := PromptTrial.objects.filter(token=token).first():
+            return present
         with atomic():
             return _write(new, plan, token, actor)
-    except IntegrityError:
-        # The other half of a double click was faster.
-        return PromptTrial.objects.get(token=token)
+
+    return repeated(attempt)
 
 
 def run_trial(trial_id: str, budget: float) -> int:
