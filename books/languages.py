@@ -7,6 +7,8 @@ from functools import cache
 
 import langcodes
 
+from sourcebatch.lib.show import english_name
+
 UNKNOWN = {"", "unknown", "und", "undetermined", "unbekannt", "inconnu", "?", "-", "none", "n/a"}
 # Names that no list of present-day languages has, in the words of catalogues; periods of a language have
 # codes.
@@ -26,13 +28,6 @@ BIBLIOGRAPHIC = {
     "ger": "de", "fre": "fr", "gre": "el", "dut": "nl", "cze": "cs", "rum": "ro", "chi": "zh", "per": "fa",
     "arm": "hy", "geo": "ka", "ice": "is", "alb": "sq", "baq": "eu", "bur": "my", "mac": "mk", "mao": "mi",
     "may": "ms", "slo": "sk", "tib": "bo", "wel": "cy", "scr": "hr", "scc": "sr",
-}  # fmt: skip
-# langcodes' own names of these, kept here because its table of names takes 18 MB of each worker's memory.
-ENGLISH = {
-    "ar": "Arabic", "cs": "Czech", "cu": "Church Slavic", "da": "Danish", "de": "German", "el": "Greek",
-    "en": "English", "es": "Spanish", "fr": "French", "grc": "Ancient Greek", "he": "Hebrew",
-    "hu": "Hungarian", "it": "Italian", "la": "Latin", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese",
-    "ru": "Russian", "sv": "Swedish", "syc": "Classical Syriac",
 }  # fmt: skip
 PRIVATE = re.compile(r"q[a-t][a-z](-|$)")
 NAMED_IN = ("en", "de", "fr", "it", "es", "nl", "la")
@@ -54,9 +49,7 @@ def name_of(code: str) -> str:
     """The English name of a code, `Latin`; `unknown language` for the empty one."""
     if not code:
         return "unknown language"
-    if code in ENGLISH:
-        return ENGLISH[code]
-    return langcodes.Language.get(code).display_name("en") if langcodes.tag_is_valid(code) else code
+    return english_name(code)
 
 
 def direction_of(code: str) -> str:

@@ -1,9 +1,13 @@
 """Languages as people name them become the shortest ISO 639 code; unknown stays unknown."""
 
+import subprocess
+import sys
+
 import langcodes
 import pytest
 
-from books.languages import ENGLISH, direction_of, name_of, normalise, script_of
+from books.languages import direction_of, name_of, normalise, script_of
+from sourcebatch.lib.show import ENGLISH
 
 
 @pytest.mark.parametrize(
@@ -44,3 +48,17 @@ def test_a_code_has_a_name_a_direction_and_a_script(
 def test_the_names_kept_here_are_those_of_the_library_of_names() -> None:
     theirs = {code: langcodes.Language.get(code).display_name("en") for code in ENGLISH}
     assert theirs == ENGLISH
+
+
+def test_common_names_need_no_table_of_all_the_names_there_are() -> None:
+    script = (
+        "import sys, django; django.setup()\n"
+        "from sourcebatch.lib.show import language_name\n"
+        "from books.languages import name_of\n"
+        "assert (language_name('la'), name_of('de')) == ('Latin', 'German')\n"
+        "assert 'language_data.names' not in sys.modules, 'loaded'\n"
+        "assert language_name('yi') == 'Yiddish'\n"
+        "assert 'language_data.names' in sys.modules, 'this test looks for the wrong module'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
